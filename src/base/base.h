@@ -131,7 +131,7 @@ typedef struct Option {
     char        letter;  /* short flag or 0 */
     OptType     type;
     size_t      offset;  /* of the field in the struct: bool, int64_t, double, const char*, int (index in choices), double */
-    double      lo, hi;  /* allowed range of INT, FLOAT, SECONDS */
+    double      lo, hi;  /* allowed range of INT, FLOAT, SECONDS; lo == hi: any */
     const char *initial; /* default as text; NULL = 0/false/NULL */
     const char *choices; /* OPT_CHOICE: "mp4|webm|gif" */
     const char *value;   /* what --help shows after the flag: FILE, N, SECONDS */

@@ -23,7 +23,7 @@ static const Folder folders[] = {
     {"models/articulated", 5}, {"models/dabfusion", 5}, {"models/musedance", 5}, {"models/musicinfuser", 5},
     {"backend/ref", 1}, {"backend/cpu", 1}, {"backend/cuda", 1},
     {"diffusion", 4}, {"encoders", 4}, {"metrics", 6}, {"motion", 1}, {"tensor", 1}, {"server", 8},
-    {"media", 1}, {"audio", 1}, {"train", 6}, {"graph", 2}, {"synth", 4}, {"base", 0}, {"text", 1}, {"data", 4},
+    {"media", 1}, {"audio", 1}, {"train", 4}, {"graph", 2}, {"synth", 4}, {"base", 0}, {"text", 1}, {"data", 4},
     {"api", 7}, {"cli", 8}, {"nn", 3},
 };
 

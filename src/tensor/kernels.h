@@ -26,7 +26,8 @@ typedef enum WarpEdge { WARP_ZEROS, WARP_BORDER, WARP_REFLECT } WarpEdge;
 typedef struct KernelState {
     void *data;                    /* backend's own; NULL at first */
     void (*destroy)(void *data);
-    bool constant_weights;         /* w never changes: pack it once */
+    bool constant_weights;         /* w never changes: pack it once. To have it packed again: destroy(data), data = NULL */
+    size_t bytes;                  /* set by the backend: what data keeps beyond the arena (packed weights) */
 } KernelState;
 
 /* Convolution, 2-D as 3-D with T = 1. x [B, T, H, W, Ci], y [B, T', H', W', Co].
@@ -184,6 +185,13 @@ struct Kernels {
     void (*ema)(int64_t n, float *ema, const float *w, float decay); /* ema = decay*ema + (1-decay)*w */
     double (*sum_squares)(int64_t n, const float *x);                /* in f64, fixed order */
     void (*normal)(Tensor y, uint64_t seed, uint64_t stream, uint64_t position); /* as rng_fill_normal */
+
+    /* Bytes of working memory that the backend holds now for this thread's calls, beyond arena and KernelStates. */
+    size_t (*scratch_bytes)(void);
 };
+
+/* The backends a build may have; which there are is known to device.c only. */
+extern const Kernels ref_kernels, cpu_kernels;
+DType cpu_fast_type(void); /* JIG_BF16 where the processor multiplies bf16 at more than f32's rate */
 
 #endif

@@ -54,7 +54,8 @@ void         safetensors_meta_at(const SafeTensors *st, int i, const char **key,
 
 typedef struct NamedTensor { const char *name; Tensor t; } NamedTensor;
 typedef struct MetaPair { const char *key, *value; } MetaPair;
-/* Written beside its place and renamed. Tensors in the given order, each 64-byte aligned in the file. */
+/* Written beside its place and renamed. Named in the given order; the data begins 64-byte aligned and lies with the wide types
+ * first, so that each tensor is aligned for its type (the format allows no holes, other readers refuse them). */
 bool safetensors_write(const char *path, const NamedTensor *ts, int n, const MetaPair *meta, int n_meta, Err *e);
 
 /* ---- devices (device.c) ---------------------------------------------------------------------------------------------

@@ -378,6 +378,16 @@ bool opt_from_json(OptTable t, void *s, const char *json, Arena *a, Err *e)
     return ok;
 }
 
+/* The fewest digits that read back as the same number; cJSON's own printing may be off in the last bit. */
+static char *shortest(double x, char *out, size_t size)
+{
+    int digits = 14;
+    do
+        snprintf(out, size, "%.*g", ++digits, x);
+    while (digits < 17 && strtod(out, NULL) != x);
+    return out;
+}
+
 void opt_to_json(OptTable t, const void *s, Text *out)
 {
     cJSON *root = cJSON_CreateObject();
@@ -398,7 +408,7 @@ void opt_to_json(OptTable t, const void *s, Text *out)
             break;
         case OPT_FLOAT:
         case OPT_SECONDS:
-            cJSON_AddNumberToObject(root, o->name, *(const double *)p);
+            cJSON_AddRawToObject(root, o->name, shortest(*(const double *)p, shown, sizeof shown));
             break;
         case OPT_TEXT:
             if (*(const char *const *)p)

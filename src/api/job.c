@@ -5,6 +5,7 @@
  */
 #include "api/api.h"
 
+#include <cjson/cJSON.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -33,9 +34,50 @@ static const Command *find(const char *name)
     return NULL;
 }
 
-static OptTable table_of(const Command *c)
+/* Part 0 is the command's own table, the others follow. */
+static bool part_at(const Command *c, int i, OptTable *t, size_t *offset)
 {
-    return (OptTable){c->rows, c->n_rows};
+    if (i == 0) {
+        *t = (OptTable){c->rows, c->n_rows};
+        *offset = 0;
+        return true;
+    }
+    if (i > (int)ARRAY_LEN(c->parts) || !c->parts[i - 1].table)
+        return false;
+    *t = *c->parts[i - 1].table;
+    *offset = c->parts[i - 1].offset;
+    return true;
+}
+
+static const Option *option_at(const Command *c, int i)
+{
+    OptTable t;
+    size_t offset;
+    for (int part = 0; part_at(c, part, &t, &offset); part++) {
+        if (i < t.n)
+            return &t.rows[i];
+        i -= t.n;
+    }
+    return NULL;
+}
+
+static int option_count(const Command *c)
+{
+    int n = 0;
+    while (option_at(c, n))
+        n++;
+    return n;
+}
+
+static bool set_option(jig_job *job, const char *name, const char *value, Err *e)
+{
+    OptTable t;
+    size_t offset;
+    for (int part = 0; part_at(job->command, part, &t, &offset); part++)
+        for (int i = 0; i < t.n; i++)
+            if (!strcmp(t.rows[i].name, name))
+                return opt_set(t, (char *)job->options + offset, name, value, job->arena, e);
+    return err_set(e, "there is no option '%s' in jig %s", name, job->command->name);
 }
 
 jig_job *jig_job_create(const char *command, jig_error *e)
@@ -55,7 +97,10 @@ jig_job *jig_job_create(const char *command, jig_error *e)
     job->command = c;
     job->arena = arena_create();
     job->options = arena_alloc(job->arena, c->options_size);
-    opt_defaults(table_of(c), job->options);
+    OptTable t;
+    size_t offset;
+    for (int part = 0; part_at(c, part, &t, &offset); part++)
+        opt_defaults(t, (char *)job->options + offset);
     text_add(&job->text, "%s", "");
     text_add(&job->json, "%s", "");
     return job;
@@ -89,9 +134,36 @@ bool jig_job_set(jig_job *job, const char *option, const char *value, jig_error 
     if (!job)
         return false;
     Err why = {0};
-    if (opt_set(table_of(job->command), job->options, option, value, job->arena, &why))
+    if (set_option(job, option, value, &why))
         return true;
     return usage(job, e, &why);
+}
+
+/* A JSON value as the text that a flag would have. */
+static const char *json_text(const cJSON *v, Arena *a)
+{
+    if (cJSON_IsString(v))
+        return v->valuestring;
+    if (cJSON_IsBool(v))
+        return cJSON_IsTrue(v) ? "true" : "false";
+    return cJSON_IsNumber(v) ? arena_printf(a, "%.17g", v->valuedouble) : NULL;
+}
+
+static bool apply_json(jig_job *job, const char *json, Err *e)
+{
+    cJSON *o = cJSON_Parse(json);
+    bool ok = cJSON_IsObject(o) || err_set(e, "the settings are not a JSON object");
+    const cJSON *v;
+    if (ok)
+        cJSON_ArrayForEach(v, o) {
+            const char *text = json_text(v, job->arena);
+            if (cJSON_IsNull(v))
+                continue;
+            ok = ok && (text ? set_option(job, v->string, text, e)
+                             : err_set(e, "setting '%s' must be a text, a number, true or false", v->string));
+        }
+    cJSON_Delete(o);
+    return ok;
 }
 
 bool jig_job_config(jig_job *job, const char *json, jig_error *e)
@@ -99,9 +171,26 @@ bool jig_job_config(jig_job *job, const char *json, jig_error *e)
     if (!job)
         return false;
     Err why = {0};
-    if (opt_from_json(table_of(job->command), job->options, json, job->arena, &why))
-        return true;
-    return usage(job, e, &why);
+    return apply_json(job, json, &why) || usage(job, e, &why);
+}
+
+cJSON *api_options_json(const jig_job *job)
+{
+    cJSON *all = cJSON_CreateObject();
+    OptTable t;
+    size_t offset;
+    for (int part = 0; part_at(job->command, part, &t, &offset); part++) {
+        Text text = {0};
+        opt_to_json(t, (const char *)job->options + offset, &text);
+        cJSON *one = cJSON_Parse(text.s);
+        text_finish(&text);
+        while (one && one->child) {
+            cJSON *v = cJSON_DetachItemViaPointer(one, one->child);
+            cJSON_AddItemToObject(all, v->string, v);
+        }
+        cJSON_Delete(one);
+    }
+    return all;
 }
 
 void jig_job_on_progress(jig_job *job, jig_progress_fn *fn, void *user)
@@ -180,7 +269,7 @@ void jig_set_log(jig_log_fn *fn, void *user)
 
 static void describe(const Command *c, jig_command_info *out)
 {
-    *out = (jig_command_info){c->name, c->arguments, c->summary, c->details, c->min_arguments, c->max_arguments, c->n_rows};
+    *out = (jig_command_info){c->name, c->arguments, c->summary, c->details, c->min_arguments, c->max_arguments, option_count(c)};
 }
 
 int jig_command_count(void)
@@ -207,9 +296,9 @@ bool jig_command_find(const char *name, jig_command_info *out)
 bool jig_command_option(const char *command, int i, jig_option_info *out)
 {
     const Command *c = find(command);
-    if (!c || i < 0 || i >= c->n_rows)
+    const Option *o = c && i >= 0 ? option_at(c, i) : NULL;
+    if (!o)
         return false;
-    const Option *o = &c->rows[i];
     *out = (jig_option_info){o->name, o->letter, o->type == OPT_BOOL, o->value, o->choices, o->initial, o->lo, o->hi, o->help};
     return true;
 }

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `jig dance PICTURE SONG`: the main job. Listens to the song, looks at the picture, makes the moves, draws the frames, and
+ * writes them with the song. Everything that decides the result is stored in the file; `jig info` reads it back.
+ */
+#include "api/api.h"
+#include "api/song_piece.h"
+#include "metrics/metrics.h"
+#include "models/articulated/articulated.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <string.h>
+
+typedef struct DanceOptions {
+    const char *output, *model, *device, *start, *length, *beats, *moves, *save_moves, *joints;
+    int64_t threads, quality;
+    bool dry_run;
+    ArticulatedOptions look;
+} DanceOptions;
+
+static const Option rows[] = {
+    OPT_OUTPUT(DanceOptions, "the video (default: PICTURE's name with .mp4 in the current folder)"),
+    {"start", 0, OPT_TEXT, offsetof(DanceOptions, start), 0, 0, "0", NULL, "TIME", "where in the song to begin: seconds, m:ss or 8bars"},
+    {"length", 0, OPT_TEXT, offsetof(DanceOptions, length), 0, 0, NULL, NULL, "TIME", "how much of the song: seconds, m:ss or 8bars (default: to its end)"},
+    {"beats", 'b', OPT_TEXT, offsetof(DanceOptions, beats), 0, 0, NULL, NULL, "FILE", "obey this .beats file instead of listening (see jig beats)"},
+    {"moves", 0, OPT_TEXT, offsetof(DanceOptions, moves), 0, 0, NULL, NULL, "FILE", "dance these moves (.safetensors of --save-moves, .bvh, .dmot)"},
+    {"save-moves", 0, OPT_TEXT, offsetof(DanceOptions, save_moves), 0, 0, NULL, NULL, "FILE", "also keep the moves (.safetensors or .bvh)"},
+    {"joints", 'j', OPT_TEXT, offsetof(DanceOptions, joints), 0, 0, NULL, NULL, "FILE", "where the body is, from jig pose, corrected by hand"},
+    {"model", 'm', OPT_TEXT, offsetof(DanceOptions, model), 0, 0, "articulated", NULL, "NAME", "name or folder of the model"},
+    {"quality", 0, OPT_INT, offsetof(DanceOptions, quality), 0, 51, "18", NULL, "N", "of the encoder: 0 lossless .. 51 worst"},
+    {"dry-run", 'n', OPT_BOOL, offsetof(DanceOptions, dry_run), 0, 0, NULL, NULL, NULL, "say what would be done and what it needs; write nothing"},
+    OPT_DEVICE(DanceOptions),
+    OPT_THREADS(DanceOptions),
+};
+
+/* All that one run holds, so that one function can let go of it. */
+typedef struct Dance {
+    jig_job *job;
+    DanceOptions *o;
+    Progress progress;
+    SongPiece song;
+    Picture picture;
+    Figure figure;
+    Moves moves;
+    ArticulatedModel *model;
+    ArticulatedSession *session;
+    SyncScore sync;
+    const char *output;
+    double begun;
+} Dance;
+
+static void dance_finish(Dance *d)
+{
+    articulated_end(d->session);
+    articulated_close(d->model);
+    moves_finish(&d->moves);
+    figure_finish(&d->figure);
+    picture_finish(&d->picture);
+    song_piece_finish(&d->song);
+}
+
+static const char *default_output(Arena *a, const char *picture)
+{
+    const char *slash = strrchr(picture, '/'), *name = slash ? slash + 1 : picture;
+    const char *dot = strrchr(name, '.');
+    int n = dot && dot != name ? (int)(dot - name) : (int)strlen(name);
+    return arena_printf(a, "%.*s.mp4", n, name);
+}
+
+/* Bad names are found before the first second of work. */
+static bool check_outputs(const Dance *d, Err *e)
+{
+    if (!video_writer_knows(d->output))
+        return err_set(e, "%s: the output's name must end in .mp4", d->output);
+    if (file_is_dir(d->output))
+        return err_set(e, "%s is a folder; -o takes the name of a file", d->output);
+    OutFile probe;
+    if (!out_open(&probe, d->output, e))
+        return false;
+    out_abandon(&probe);
+    return true;
+}
+
+static bool look(Dance *d, Err *e)
+{
+    const char *picture = d->job->arguments[0];
+    if (!strcmp(picture, "-"))
+        return err_set(e, "'-' instead of a picture needs a model that works from a prompt; '%s' dances with a picture", d->o->model);
+    if (!progress_tick(&d->progress, "looking", 0, 1))
+        return err_cancel(e);
+    if (!picture_load(picture, &d->picture, e))
+        return false;
+    bool ok = d->o->joints ? figure_read_joints(&d->figure, d->o->joints, &d->picture, e)
+                           : articulated_find(d->model, &d->picture, &d->figure, e);
+    if (ok && d->figure.note[0])
+        log_line(LOG_WARNING, "%s", d->figure.note);
+    return ok;
+}
+
+static bool make_moves(Dance *d, Err *e)
+{
+    const SongPiece *s = &d->song;
+    if (d->o->moves)
+        return moves_read_for(&d->moves, d->o->moves, &s->grid, s->seconds, e);
+    return articulated_make_moves(d->model, s->mono, s->frames, s->sound.rate, &s->grid, &d->o->look, &d->moves, &d->progress, e);
+}
+
+/* How well the motion's peaks fall on the beats, from the exact joints, before anything is drawn. */
+static bool measure(Dance *d, Err *e)
+{
+    int64_t n = articulated_frames(d->session);
+    float (*joints)[FIGURE_JOINTS][2] = mem_try((size_t)n * sizeof *joints);
+    if (!joints)
+        return err_set(e, "not enough memory for the joints of %lld frames", (long long)n);
+    for (int64_t i = 0; i < n; i++)
+        articulated_joints(d->session, i, joints[i]);
+    d->sync = metrics_sync_joints(&joints[0][0][0], n, FIGURE_JOINTS, 2, d->o->look.fps, d->song.grid.seconds, d->song.grid.n);
+    mem_free(joints);
+    return true;
+}
+
+static cJSON *settings(const Dance *d)
+{
+    cJSON *all = cJSON_CreateObject();
+    cJSON_AddStringToObject(all, "program", "jig " JIG_VERSION);
+    cJSON_AddStringToObject(all, "command", "dance");
+    cJSON_AddStringToObject(all, "picture", d->job->arguments[0]);
+    cJSON_AddStringToObject(all, "song", d->job->arguments[1]);
+    cJSON_AddItemToObject(all, "options", api_options_json(d->job));
+    cJSON_AddStringToObject(all, "networks", articulated_networks(d->model));
+    cJSON_AddStringToObject(all, "drawn_as", articulated_way(d->session));
+    Text beats = {0};
+    audio_beats_format(&d->song.grid, &beats);
+    char hash[20];
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)rng_hash(beats.s ? beats.s : "", beats.len));
+    text_finish(&beats);
+    cJSON_AddStringToObject(all, "beats_hash", hash);
+    cJSON *sync = cJSON_AddObjectToObject(all, "sync");
+    cJSON_AddNumberToObject(sync, "score", d->sync.score);
+    cJSON_AddNumberToObject(sync, "chance", d->sync.chance);
+    cJSON_AddNumberToObject(sync, "chance_deviation", d->sync.chance_deviation);
+    cJSON_AddNumberToObject(sync, "beats", d->song.grid.n);
+    return all;
+}
+
+/* 29.97 and its kin are N*1000/1001; everything else in thousandths. */
+static void frame_rate(double fps, int *num, int *den)
+{
+    double whole = round(fps * 1001 / 1000);
+    bool ntsc = fabs(whole * 1000 / 1001 - fps) < 0.003 && fabs(fps - round(fps)) > 1e-6;
+    *num = ntsc ? (int)whole * 1000 : (int)lround(fps * 1000);
+    *den = ntsc ? 1001 : 1000;
+    if (!ntsc && *num % 1000 == 0) {
+        *num /= 1000;
+        *den = 1;
+    }
+}
+
+static bool draw_frames(Dance *d, VideoWriter *v, Err *e)
+{
+    int w = articulated_width(d->session), h = articulated_height(d->session);
+    uint8_t *rgba = mem_try((size_t)w * (size_t)h * 4);
+    if (!rgba)
+        return err_set(e, "not enough memory for a frame of %d x %d", w, h);
+    int64_t n = articulated_frames(d->session);
+    bool ok = true;
+    for (int64_t i = 0; ok && i < n; i++)
+        ok = (progress_tick(&d->progress, "drawing", (double)i, (double)n) || err_cancel(e)) && articulated_frame(d->session, i, rgba, e) &&
+             video_writer_frame(v, rgba, 4, (size_t)w * 4, e);
+    mem_free(rgba);
+    return ok && (progress_tick(&d->progress, "drawing", (double)n, (double)n) || err_cancel(e));
+}
+
+static bool write_video(Dance *d, Err *e)
+{
+    cJSON *all = settings(d);
+    char *json = cJSON_PrintUnformatted(all);
+    MediaKey keys[] = {{"jig", json}};
+    VideoOptions o = {.w = articulated_width(d->session), .h = articulated_height(d->session), .quality = (int)d->o->quality,
+                      .sound = &d->song.sound, .sound_from = d->song.from, .sound_frames = d->song.frames, .keys = keys,
+                      .n_keys = 1, .made_by_model = true};
+    frame_rate(d->o->look.fps, &o.fps_num, &o.fps_den);
+    VideoWriter *v = NULL;
+    bool ok = video_writer_open(&v, d->output, &o, e);
+    if (ok && !draw_frames(d, v, e)) {
+        video_writer_abandon(v);
+        ok = false;
+    } else if (ok) {
+        ok = video_writer_finish(v, e);
+    }
+    cJSON_free(json);
+    cJSON_Delete(all);
+    return ok;
+}
+
+static void describe_result(Dance *d)
+{
+    int64_t n = articulated_frames(d->session);
+    double took = clock_seconds() - d->begun, mb = (double)mem_peak() / 1e6;
+    Text *t = &d->job->text;
+    text_add(t, "%s: %.2f s, %lld frames, %dx%d, seed %lld, drawn in %.1f s, peak %.0f MB, ", d->output, d->song.seconds, (long long)n,
+             articulated_width(d->session), articulated_height(d->session), (long long)d->o->look.seed, took, mb);
+    if (d->sync.valid)
+        text_add(t, "on the beat %.2f (chance %.2f +- %.2f)\n", d->sync.score, d->sync.chance, d->sync.chance_deviation);
+    else
+        text_add(t, "no sync score: %s\n", d->song.grid.n ? "too few beats or hits" : "the song has no beat");
+    cJSON *all = settings(d);
+    cJSON_AddStringToObject(all, "file", d->output);
+    cJSON_AddNumberToObject(all, "seconds", d->song.seconds);
+    cJSON_AddNumberToObject(all, "frames", (double)n);
+    cJSON_AddNumberToObject(all, "wall_seconds", took);
+    cJSON_AddNumberToObject(all, "peak_bytes", (double)mem_peak());
+    char *json = cJSON_PrintUnformatted(all);
+    text_add(&d->job->json, "%s", json);
+    cJSON_free(json);
+    cJSON_Delete(all);
+}
+
+static void describe_plan(Dance *d)
+{
+    int64_t n = llround(d->song.seconds * d->o->look.fps);
+    text_add(&d->job->text, "would write %s: %.2f s of %s from %.2f s, %lld frames at %g a second, %d beats at %.1f a minute, networks %s\n",
+             d->output, d->song.seconds, d->job->arguments[1], d->song.start, (long long)n, d->o->look.fps, d->song.grid.n,
+             d->song.grid.tempo, articulated_networks(d->model)[0] ? articulated_networks(d->model) : "none");
+    text_add(&d->job->text, "memory: %.0f MB of %.0f MB that are free\n", (double)articulated_bytes(d->model, &d->picture, d->song.seconds, &d->o->look) / 1e6,
+             (double)mem_available() / 1e6);
+}
+
+static bool check_memory(Dance *d, Err *e)
+{
+    uint64_t need = articulated_bytes(d->model, &d->picture, d->song.seconds, &d->o->look), have = mem_available();
+    if (need <= have)
+        return true;
+    return err_set(e, "this needs about %.0f MB of memory and %.0f MB are free: choose a smaller --size or a shorter --length",
+                   (double)need / 1e6, (double)have / 1e6);
+}
+
+static bool open_model(Dance *d, Err *e)
+{
+    const Device *device = device_open(d->o->device, e);
+    const char *folder = device ? api_find_model(d->o->model, d->job->arena, e) : NULL;
+    d->model = folder ? articulated_open(folder, device, e) : NULL;
+    return d->model != NULL;
+}
+
+static bool dance(Dance *d, Err *e)
+{
+    if (!check_outputs(d, e) || !open_model(d, e) || !look(d, e) ||
+        !song_piece_open(&d->song, d->job->arguments[1], d->o->beats, d->o->start, d->o->length, &d->progress, e) || !check_memory(d, e))
+        return false;
+    if (d->o->dry_run) {
+        describe_plan(d);
+        return true;
+    }
+    if (!make_moves(d, e) || (d->o->save_moves && !moves_write_for(&d->moves, d->o->save_moves, &d->song.grid, e)))
+        return false;
+    if (!articulated_begin(&d->session, d->model, &d->picture, &d->figure, &d->moves, &d->o->look, &d->progress, e) || !measure(d, e) ||
+        !write_video(d, e))
+        return false;
+    describe_result(d);
+    return true;
+}
+
+static bool run(jig_job *job, void *options, Err *e)
+{
+    Dance d = {.job = job, .o = options, .progress = api_progress(job), .begun = clock_seconds()};
+    threads_set((int)d.o->threads);
+    d.o->look.seed = api_draw_seed(d.o->look.seed);
+    d.output = d.o->output ? d.o->output : default_output(job->arena, job->arguments[0]);
+    bool ok = dance(&d, e);
+    dance_finish(&d);
+    return ok;
+}
+
+const Command command_dance = {
+    .name = "dance", .arguments = "PICTURE SONG", .summary = "make a video in which PICTURE dances to SONG",
+    .details = "PICTURE is any picture: a photograph, a drawing, with or without alpha. SONG is any sound file or video. The video has the\n"
+               "picture's own shape and the song's own sound, and the dance is on the song's beat.",
+    .min_arguments = 2, .max_arguments = 2, .rows = rows, .n_rows = ARRAY_LEN(rows),
+    .parts = {{&articulated_options, offsetof(DanceOptions, look)}}, .options_size = sizeof(DanceOptions), .run = run,
+};

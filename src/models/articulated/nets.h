@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * nets: the networks of the articulated model (docs/models/articulated.md). Layer 5. Layers, sizes, packing of inputs,
+ * reading of outputs; what is done with them is in articulated.h, how they are trained in X_train.c.
+ *
+ *   K pose        picture -> joints, presence, relative depth, parts, foreground       pose_net.c, pose_decode.c
+ *   M motion      song -> moves (diffusion)                                            motion_net.c, motion_sample.c
+ *
+ * Each network has X_net_create (layers in a ParamSet), X_net_build (forward pass into a Graph) and X_net_open (a weight file
+ * as written by training: metadata holds the sizes; weights are constant). Sizes that a file may hold are checked.
+ */
+#ifndef JIG_ARTICULATED_NETS_H
+#define JIG_ARTICULATED_NETS_H
+
+#include "nn/nn.h"
+
+/* ---- blocks that the picture networks share (net_blocks.c) -----------------------------------------------------------
+ * ResBlock: x + conv(silu(conv(silu(norm(x))))), group norm of 16 channels a group, 3x3; the second convolution starts at 0. */
+typedef struct ResBlock { Norm norm; Conv in, out; } ResBlock;
+void res_block_init(ResBlock *r, ParamSet *ps, const char *prefix, int64_t channels);
+Node *res_block(Graph *g, const ResBlock *r, Node *x);
+/* Space to depth on the host: rgb [h][w][3] bytes -> [h/f][w/f][f*f*3], channel (dy*f + dx)*3 + c, value v/127.5 - 1. */
+void net_pack_rgb(const uint8_t *rgb, int h, int w, int f, float *out);
+/* Depth to space in the graph: [B, h, w, f*f*C] -> [B, h*f, w*f, C], channel (dy*f + dx)*C + c. */
+Node *net_unpack(Graph *g, Node *x, int f);
+/* Four widths as text "64,128,192,224", and back with checks (each 16..1024, a multiple of 16). */
+enum { NET_LEVELS = 4 };
+char *net_widths_text(Arena *a, const int widths[NET_LEVELS]);
+bool net_parse_widths(const char *text, int widths[NET_LEVELS], Err *e);
+
+/* ---- K: pose ---------------------------------------------------------------------------------------------------------
+ * Input [B, H/4, W/4, 48] (net_pack_rgb with f = 4), H and W multiples of 32; trained at `size`. */
+enum { POSE_JOINTS = 18, POSE_PARTS = 15, POSE_CELL = 4 /* pixels a heatmap cell */, POSE_PIXEL = 2 /* pixels a part cell */ };
+
+typedef struct PoseConfig {
+    int widths[NET_LEVELS]; /* channels at 1/4, 1/8, 1/16, 1/32 of the picture */
+    int size;               /* side of the pictures it was trained on */
+} PoseConfig;
+typedef struct PoseNet PoseNet;
+typedef struct PoseNodes {
+    Node *heat;     /* [B, H/4 * W/4, 18] logits; softmax over the cells */
+    Node *depth;    /* f32 [B, 18] relative to the pelvis, in body heights, + towards the viewer */
+    Node *presence; /* f32 [B, 18] logits: inside the picture */
+    Node *parts;    /* [B, H/2, W/2, 16] logits: 15 of SynthPart, then foreground */
+    Node *features[3]; /* encoder at 1/4, 1/8, 1/16: for G's loss */
+} PoseNodes;
+
+PoseNet *pose_net_create(const PoseConfig *c, ParamSet *ps);
+void pose_net_destroy(PoseNet *net); /* takes NULL */
+PoseNodes pose_net_build(Graph *g, const PoseNet *net, Node *picture);
+
+/* K with weights and a graph for pictures of one size, batch at a time. */
+typedef struct PoseFound {
+    int width, height;             /* of the picture it was run on */
+    float joint[POSE_JOINTS][2];   /* pixels, continuous coordinates */
+    float depth[POSE_JOINTS];      /* body heights */
+    float presence[POSE_JOINTS];   /* 0..1 */
+    float peak[POSE_JOINTS];       /* mass of the heatmap within 2.5 cells of the joint */
+    float confidence;              /* mean peak over joints with presence above 0.5; 0 without any */
+    float *mask;                   /* [height/2, width/2] 0..1 */
+    float *parts;                  /* [height/2, width/2, 15] probabilities */
+} PoseFound;
+void pose_found_init(PoseFound *p, int width, int height);
+void pose_found_finish(PoseFound *p);
+
+typedef struct PoseRunner PoseRunner;
+PoseRunner *pose_runner_open(const char *path, const Device *device, Err *e);
+void pose_runner_close(PoseRunner *k);
+const PoseConfig *pose_runner_config(const PoseRunner *k);
+/* Runs K on `n` pictures of the same size, rgb[i] [height][width][3]; width, height multiples of 32, 64..1024. Graphs are
+ * kept for the last size and batch. out[i] must be initialised for that size. */
+bool pose_runner_run(PoseRunner *k, const uint8_t *const *rgb, int n, int width, int height, PoseFound *out, Err *e);
+/* Joints, peaks and confidence from heat logits [h*w][18]; part of pose_runner_run, here for training's measures. */
+void pose_decode_joints(const float *heat, int h, int w, float joint[POSE_JOINTS][2], float peak[POSE_JOINTS]);
+
+/* ---- M: motion -------------------------------------------------------------------------------------------------------
+ * A transformer over the frames of one window, predicting clean standardised moves from noisy ones (x0), under the song's
+ * features per frame, a style and an energy. The known prefix stands in z without noise and is flagged. */
+enum { MOTION_VALUES = 56, MOTION_FRAMES = 150, MOTION_PREFIX = 75, MOTION_LEVELS = 1000, MOTION_TIME = 128, MOTION_STYLES = 32 };
+
+typedef struct MotionConfig {
+    int width, layers, heads;  /* width a multiple of 16 * heads */
+    int columns;               /* of the song's features per frame */
+    int styles;                /* families of moves; style number `styles` means "none given" */
+    char style_names[MOTION_STYLES][32];
+} MotionConfig;
+typedef struct MotionNet MotionNet;
+/* Inputs of the graph (motion_net_inputs declares them under these names):
+ *   z      [B, T, 56]       noisy standardised moves, clean where known
+ *   song   [B, T, columns + 2]  features, then 1 where there is music given (0: dropped, features 0 too), then 1 where known
+ *   level  [B, 128]         motion_embed_level
+ *   style  I32 [B]
+ *   energy [B, 2]           (energy - 1, 1), or (0, 0) for "none given" */
+typedef struct MotionInputs { Node *z, *song, *level, *style, *energy; } MotionInputs;
+
+MotionNet *motion_net_create(const MotionConfig *c, ParamSet *ps);
+void motion_net_destroy(MotionNet *net);
+MotionInputs motion_net_inputs(Graph *g, const MotionNet *net, int64_t batch, int64_t frames);
+Node *motion_net_build(Graph *g, const MotionNet *net, MotionInputs in); /* x0 [B, T, 56] */
+void motion_embed_level(int level, float out[MOTION_TIME]);              /* sines and cosines of the level */
+const float *motion_net_mean(const MotionNet *net); /* [56] of the moves it was trained on (parameters "stats.mean", "stats.std") */
+const float *motion_net_std(const MotionNet *net);
+void motion_net_set_stats(MotionNet *net, const float mean[MOTION_VALUES], const float std[MOTION_VALUES]); /* rounded to bf16 */
+
+/* M with weights: one window at a time (motion_run.c). */
+typedef struct MotionWindow {
+    int frames;                 /* 2..150 */
+    const float *song;          /* [frames][columns] */
+    int style;                  /* 0..styles-1; -1: none given */
+    double energy;              /* 1 = usual; 0: none given */
+    const float *known;         /* [n_known][56] moves that the window begins with; n_known 0..75 and < frames */
+    int n_known;
+    int steps;                  /* of DDIM, 1..1000; usual 20 */
+    double guidance;            /* on the music; 1: none, usual 2 */
+    uint64_t seed, stream;      /* of the noise */
+} MotionWindow;
+typedef struct MotionRunner MotionRunner;
+MotionRunner *motion_runner_open(const char *path, const Device *device, Err *e);
+void motion_runner_close(MotionRunner *m); /* takes NULL */
+const MotionConfig *motion_runner_config(const MotionRunner *m);
+/* out [frames][56]: moves (not normalised: directions of about unit length, contacts of about 0..1); the known rows are
+ * repeated exactly. The root goes on from the known rows; without them it begins at 0. */
+bool motion_runner_sample(MotionRunner *m, const MotionWindow *w, float *out, const Progress *p, Err *e);
+
+#endif

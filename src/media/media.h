@@ -11,7 +11,7 @@
 
 #include "base/base.h"
 
-/* ---- pictures (picture.c, picture_load.c, picture_save.c) ------------------------------------------------------------
+/* ---- pictures (picture.c, picture_load.c, picture_save.c, picture_resize.c) ------------------------------------------------------------
  * 8-bit RGBA, sRGB, straight (not premultiplied) alpha, rows from the top, tightly packed: pixel (x, y) begins at
  * rgba[(y * w + x) * 4]. A Picture is the caller's: {0} is empty, picture_finish empties it. Functions that make one fill
  * `out` whatever it held (they do not free it), and leave it empty when they fail; out may not be one of the inputs. */
@@ -66,8 +66,8 @@ typedef struct Sound {
 void sound_finish(Sound *s);
 
 /* The sound of any file FFmpeg reads, from start_s (>= 0) for length_s seconds; length_s < 0: to the end. Time 0 is
- * the earliest time in the file, sound or picture: a video's sound that begins late gets silence before it. Encoder
- * delay and padding are cut off where the file declares them. Damage, truncation and repaired samples are logged as
+ * the first sample, in a video its first frame: sound that begins later gets silence before it, sound that begins earlier is cut.
+ * Encoder delay and padding are cut off where the file declares them. Damage, truncation and repaired samples are logged as
  * warnings. No sound stream, nothing decodable, nothing after start_s, more than 6 h or more than fits in memory: errors. */
 bool sound_load(const char *path, double start_s, double length_s, Sound *out, Err *e);
 
@@ -117,7 +117,7 @@ void video_writer_abandon(VideoWriter *v); /* takes NULL */
 bool video_writer_knows(const char *path); /* is the ending of path a container we can write? */
 
 /* ---- video in (video_reader.c) ---------------------------------------------------------------------------------------
- * Frames as upright pictures with square pixels, at their own times. Time 0 is the earliest time in the file, as in sound_load. */
+ * Frames as upright pictures with square pixels, at their own times. Time 0 is the first frame, as in sound_load. */
 typedef struct VideoInfo {
     int w, h;         /* of the pictures as video_reader_next gives them */
     double fps;       /* average */

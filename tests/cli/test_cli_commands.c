@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Help of every command, beats, pose, synth, and the JSON forms for programs.
+ */
+#include "program.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "audio/audio.h"
+#include "jig.h"
+
+static int setup(void **state)
+{
+    if (program_setup(state))
+        return -1;
+    program_make_song("song.wav", 12, 110);
+    program_make_picture("me.png", 200, 300);
+    return 0;
+}
+
+static void test_help(void **state)
+{
+    static const char *const commands[] = {"dance", "beats", "pose", "info", "synth", "train"};
+    Said *s = program("--help");
+    assert_int_equal(s->code, 0);
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        s = program("--help");
+        assert_non_null(strstr(s->out, commands[i]));
+        s = program("%s --help", commands[i]);
+        assert_int_equal(s->code, 0);
+        assert_non_null(strstr(s->out, "--"));
+    }
+    assert_int_equal(program("--version")->code, 0);
+    assert_int_equal(program("--completion-bash")->code, 0);
+}
+
+static void test_beats(void **state)
+{
+    program_expect(0, NULL, "beats song.wav -o song.beats --plot song.png");
+    BeatGrid g;
+    Err e = {0};
+    audio_grid_init(&g);
+    if (!audio_beats_read(&g, program_path("song.beats"), 12, &e))
+        fail_msg("%s", e.text);
+    assert_true(g.tempo > 108 && g.tempo < 112);
+    audio_grid_finish(&g);
+    assert_true(file_exists(program_path("song.png")));
+    Said *s = program("beats song.wav --json");
+    assert_int_equal(s->code, 0);
+    assert_true(s->out[0] == '{');
+    assert_non_null(strstr(s->out, "\"beats\":[["));
+}
+
+static void test_pose(void **state)
+{
+    program_expect(0, NULL, "pose me.png -o joints.json --picture seen.png");
+    assert_true(file_exists(program_path("joints.json")));
+    assert_true(file_exists(program_path("seen.png")));
+}
+
+static void test_dry_run_writes_nothing(void **state)
+{
+    int before = program_files();
+    Said *s = program("dance me.png song.wav -o x.mp4 --dry-run");
+    assert_int_equal(s->code, 0);
+    assert_non_null(strstr(s->out, "memory"));
+    assert_int_equal(program_files(), before);
+}
+
+static void test_config(void **state)
+{
+    Err e = {0};
+    const char *json = "{\"size\": 96, \"seed\": 12, \"length\": \"1\"}";
+    assert_true(file_write(program_path("c.json"), json, strlen(json), &e));
+    program_expect(0, NULL, "dance me.png song.wav -o y.mp4 --config c.json");
+    assert_non_null(strstr(program("info y.mp4")->out, "--seed 12"));
+    assert_true(file_write(program_path("bad.json"), "{\"sise\": 9}", 11, &e));
+    program_expect(2, "sise", "dance me.png song.wav -o y.mp4 --config bad.json");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_help), cmocka_unit_test(test_beats), cmocka_unit_test(test_pose),
+        cmocka_unit_test(test_dry_run_writes_nothing), cmocka_unit_test(test_config),
+    };
+    return cmocka_run_group_tests_name("cli/commands", tests, setup, program_teardown);
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The choices of one pair: look, poses, framing, place and camera, light, colours (spec/articulated.md section 7 and
+ * data/README.md section 4). Each matter draws from a stream of its own, so a change in one leaves the others.
+ */
+#include "synth/scene.h"
+
+#include <string.h>
+
+enum Stream { STREAM_KIND, STREAM_FIGURE, STREAM_SOURCE, STREAM_TARGET, STREAM_FRAMING, STREAM_PLACE, STREAM_LIGHT, STREAM_GRADE,
+              STREAM_SECOND, STREAMS = 16 };
+
+static Rng stream(const SynthSource *s, uint64_t index, enum Stream which)
+{
+    return rng_make(s->options.seed ^ (s->options.held_out ? 0x68656c64 : 0), index * STREAMS + which);
+}
+
+/* ---- figure and poses -------------------------------------------------------------------------------------------------- */
+static void choose_kind(Rng *r, SynthLook *look, SynthStyle *style)
+{
+    float a = rng_float(r), b = rng_float(r);
+    *look = a < 0.60f ? LOOK_BODY : a < 0.75f ? LOOK_DRAWN_BODY : a < 0.95f ? LOOK_PUPPET : a < 0.975f ? LOOK_SILHOUETTE : LOOK_BLUE_SCREEN;
+    *style = b < 0.72f ? STYLE_PHOTO : b < 0.83f ? STYLE_FLAT : b < 0.92f ? STYLE_INK : STYLE_POSTER;
+}
+
+/* Both poses: the source often stands, the target dances; headings near each other; the dancer may have moved. */
+static void choose_poses(const SynthSource *s, uint64_t index, Scene *out, Vec3 *moved)
+{
+    Rng r = stream(s, index, STREAM_SOURCE), t = stream(s, index, STREAM_TARGET);
+    PoseFrame source, target;
+    if (rng_chance(&r, 1.0f / 3))
+        poses_stand(&r, &source);
+    else
+        poses_draw(s->poses, &r, &source);
+    poses_draw(s->poses, &t, &target);
+    const float limit = 60 * (float)M_PI / 180;
+    float yaw = rng_chance(&r, 0.5f) ? CLAMP(0.2f * rng_normal(&r), -limit, limit) : rng_range(&r, -limit, limit);
+    float other = CLAMP(yaw + 15 * (float)M_PI / 180 * rng_normal(&t), -1.25f, 1.25f);
+    pose_turn(source.p, yaw);
+    pose_turn(target.p, other);
+    float leg = out->figure.mesh->rest[JOINT_L_HIP][1] - out->figure.mesh->sole;
+    figure_pose(&out->figure, source.p, source.lift * leg, &out->posed[0]);
+    Figure f = out->figure; /* the head looks about a little between the two */
+    f.bearing.head_yaw += 0.12f * rng_normal(&t);
+    f.bearing.head_pitch += 0.06f * rng_normal(&t);
+    figure_pose(&f, target.p, target.lift * leg, &out->posed[1]);
+    *moved = vec3(0.15f * rng_normal(&t), 0, 0.1f * rng_normal(&t));
+    skin_move(&out->posed[1], *moved);
+}
+
+/* ---- framing ------------------------------------------------------------------------------------------------------------ */
+typedef struct Box { float x0, y0, x1, y1; } Box;
+
+static void grow(Box *b, const Posed *p)
+{
+    for (int j = 0; j <= SYNTH_JOINTS; j++) {
+        Vec3 v = j < SYNTH_JOINTS ? p->joint[j] : p->crown;
+        b->x0 = MIN(b->x0, v.x);
+        b->x1 = MAX(b->x1, v.x);
+        b->y0 = MIN(b->y0, v.y);
+        b->y1 = MAX(b->y1, v.y);
+    }
+}
+
+/* What of the world goes where: the point (x, y) of the world at (sx, sy) of the picture, `scale` pixels a metre. */
+typedef struct Aim { float x, y, sx, sy, scale; } Aim;
+
+static Aim choose_aim(Rng *r, Scene *s, int size)
+{
+    Box b = {1e9f, 1e9f, -1e9f, -1e9f};
+    grow(&b, &s->posed[0]);
+    if (rng_chance(r, 0.8f))
+        grow(&b, &s->posed[1]);
+    float h = s->figure.mesh->height, margin = 0.06f * h;
+    b = (Box){b.x0 - margin, MIN(b.y0, 0) - 0.02f * h, b.x1 + margin, b.y1 + 0.03f * h};
+    float wide = b.x1 - b.x0, tall = b.y1 - b.y0, kind = rng_float(r);
+    Aim a = {0.5f * (b.x0 + b.x1), 0.5f * (b.y0 + b.y1), 0.5f, 0.5f, 0};
+    s->framing = kind < 0.58f ? FRAME_WHOLE : kind < 0.68f ? FRAME_SMALL : kind < 0.78f ? FRAME_HALF : kind < 0.87f ? FRAME_BUST : FRAME_OFF_CENTRE;
+    float fit = MIN(1 / tall, 0.97f / wide);
+    switch (s->framing) {
+    case FRAME_SMALL:
+        a.scale = fit * rng_range(r, 0.28f, 0.6f);
+        break;
+    case FRAME_HALF:
+    case FRAME_BUST: {
+        /* the lower border cuts between knees and hips, or between hips and chest */
+        const Posed *p = &s->posed[0];
+        float knee = 0.5f * (p->joint[JOINT_L_KNEE].y + p->joint[JOINT_R_KNEE].y), hip = p->joint[JOINT_PELVIS].y;
+        float cut = s->framing == FRAME_HALF ? knee + rng_float(r) * (hip - knee) : hip + rng_float(r) * 0.7f * (p->joint[JOINT_CHEST].y - hip);
+        float top = MAX(p->crown.y, b.y1 * 0 + p->crown.y) + rng_range(r, 0.02f, 0.25f) * h;
+        a.x = p->joint[JOINT_CHEST].x + 0.06f * h * rng_normal(r);
+        a.y = 0.5f * (top + cut);
+        a.scale = 1 / MAX(top - cut, 0.2f * h);
+        break;
+    }
+    case FRAME_OFF_CENTRE:
+        a.scale = fit * rng_range(r, 0.6f, 1.25f);
+        a.sx += 0.3f * (2 * rng_float(r) - 1);
+        a.sy += 0.18f * (2 * rng_float(r) - 1);
+        break;
+    default:
+        a.scale = fit * rng_range(r, 0.66f, 0.98f);
+        break;
+    }
+    /* anywhere it fits in */
+    float free_x = MAX(0.0f, 1 - wide * a.scale), free_y = MAX(0.0f, 1 - tall * a.scale);
+    if (s->framing == FRAME_WHOLE || s->framing == FRAME_SMALL) {
+        a.sx += 0.5f * free_x * (2 * rng_float(r) - 1) * (rng_chance(r, 0.5f) ? 1 : 0.3f);
+        a.sy += 0.5f * free_y * (2 * rng_float(r) - 1);
+    }
+    a.sx *= size;
+    a.sy *= size;
+    a.scale *= size;
+    return a;
+}
+
+/* ---- place and camera ----------------------------------------------------------------------------------------------------- */
+/* Moves the centre of projection so that the aim's point is where it should be; `x` is the figure's place to the side. */
+static void aim_camera(Camera *c, const Aim *a, float x)
+{
+    Vec3 v = camera_view(c, vec3(a->x + x, a->y, 0));
+    c->cx = a->sx - c->focal * v.x / v.z;
+    c->cy = a->sy + c->focal * v.y / v.z;
+}
+
+/* A view taken by a known camera: the dancer must stand on its floor, so the picture is the part of the view around him. Farther
+ * away the whole view is needed sooner; the distance grows until feet and frame fit. Returns the dancer's place to the side. */
+static float fit_view(Rng *r, const Asset *place, const Texture *t, const Aim *a, int size, Scene *s)
+{
+    float w = t->w[0], h = t->h[0], focal = 0.5f * w / tanf(0.5f * place->fov * (float)M_PI / 180);
+    Camera *c = &s->camera;
+    c->height = rng_range(r, 1.45f, 1.65f);
+    c->pitch = place->pitch * (float)M_PI / 180;
+    c->distance = rng_range(r, 2.6f, 5.0f);
+    float share = rng_float(r), x = 0;
+    for (int tries = 0; tries < 12; tries++) {
+        c->focal = a->scale * c->distance;
+        float step = focal / c->focal; /* texels a pixel */
+        aim_camera(c, a, 0);
+        float low_x = size - 0.5f * w / step, high_x = 0.5f * w / step, low_y = size - 0.5f * h / step, high_y = 0.5f * h / step;
+        float miss = MAX(low_y - c->cy, c->cy - high_y);
+        if (low_x <= high_x && miss < 0.1f * size) {
+            c->cy = CLAMP(c->cy, low_y, high_y);
+            float want = low_x + share * (high_x - low_x); /* then the dancer stands where the frame wants him */
+            x = CLAMP((c->cx - want) / a->scale, -0.3f * c->distance, 0.3f * c->distance);
+            aim_camera(c, a, 0);
+            c->cy = CLAMP(c->cy, low_y, high_y);
+            c->cx = CLAMP(c->cx - x * a->scale, low_x, high_x);
+            s->setting.x = 0.5f * w - c->cx * step;
+            s->setting.y = 0.5f * h - c->cy * step;
+            s->setting.step = step;
+            return x;
+        }
+        c->distance *= 1.12f;
+    }
+    /* the frame is wider than any view of this place: use all of it and let the rim repeat */
+    s->setting.step = MIN(w, h) / size;
+    s->setting.x = 0.5f * (w - size * s->setting.step);
+    s->setting.y = 0.5f * (h - size * s->setting.step);
+    aim_camera(c, a, 0);
+    return 0;
+}
+
+static void free_camera(Rng *r, const Aim *a, Camera *c)
+{
+    c->height = rng_range(r, 0.8f, 1.75f);
+    c->pitch = rng_range(r, -0.16f, 0.05f);
+    c->distance = rng_range(r, 2.4f, 6.5f);
+    c->focal = a->scale * c->distance;
+    aim_camera(c, a, 0);
+}
+
+static bool choose_place(SynthSource *src, Rng *r, const Aim *a, Scene *s, float *x)
+{
+    int size = src->options.size;
+    Looks *l = &src->looks;
+    bool drawn = s->figure.style != STYLE_PHOTO || s->figure.look != LOOK_BODY;
+    float kind = rng_float(r);
+    s->setting = (Setting){.floor = true};
+    *x = 0;
+    if (s->figure.look == LOOK_BLUE_SCREEN) {
+        free_camera(r, a, &s->camera);
+        s->setting.kind = PLACE_PLAIN;
+        s->blue_screen = true;
+        snprintf(s->setting.name, sizeof s->setting.name, "blue screen");
+    } else if (l->places.n && kind < (drawn ? 0.42f : 0.62f)) {
+        Asset *place = looks_choose(&l->places, r);
+        const Texture *t = looks_texture(l, place);
+        if (!t)
+            return false;
+        s->setting.view = t;
+        snprintf(s->setting.name, sizeof s->setting.name, "%s", place->name);
+        if (place->fov > 0)
+            *x = fit_view(r, place, t, a, size, s);
+    } else if (l->painted.n && kind < (drawn ? 0.56f : 0.68f)) {
+        Asset *place = looks_choose(&l->painted, r);
+        const Texture *t = looks_texture(l, place);
+        if (!t)
+            return false;
+        s->setting.view = t;
+        s->setting.floor = rng_chance(r, 0.5f);
+        snprintf(s->setting.name, sizeof s->setting.name, "%s", place->name);
+    } else {
+        free_camera(r, a, &s->camera);
+        static const float share[PLACE_KINDS] = {0.24f, 0.14f, 0.1f, 0.12f, 0.22f, 0.1f, 0.08f};
+        float at = rng_float(r);
+        int k = 0;
+        while (k < PLACE_KINDS - 1 && (at -= share[k]) > 0)
+            k++;
+        s->setting.kind = k;
+        s->setting.floor = k >= PLACE_ROOM || rng_chance(r, 0.4f);
+        static const char *const names[PLACE_KINDS] = {"plain", "gradient", "noise", "pattern", "room", "street", "stage"};
+        snprintf(s->setting.name, sizeof s->setting.name, "%s", names[k]);
+    }
+    if (s->setting.view && s->setting.step == 0) { /* no known camera: any part of the picture */
+        free_camera(r, a, &s->camera);
+        float side = MIN(s->setting.view->w[0], s->setting.view->h[0]) * rng_range(r, 0.55f, 1);
+        s->setting.step = side / size;
+        s->setting.x = rng_float(r) * (s->setting.view->w[0] - side);
+        s->setting.y = (rng_chance(r, 0.5f) ? 1 : rng_float(r)) * (s->setting.view->h[0] - side);
+    }
+    s->place_rng = *r;
+    return true;
+}
+
+/* ---- light ---------------------------------------------------------------------------------------------------------------- */
+static void choose_light(Rng *r, Scene *s)
+{
+    Light *l = &s->light;
+    float soft = rng_float(r), key = 0.65f - 0.4f * soft, ambient = 0.5f + 0.38f * soft, rim = rng_chance(r, 0.4f) ? rng_range(r, 0.05f, 0.35f) : 0;
+    float turn = 0.9f * rng_normal(r), rise = rng_range(r, 0.35f, 1.25f);
+    l->direction = vec3_unit(vec3(sinf(turn) * cosf(rise), sinf(rise), cosf(turn) * cosf(rise)));
+    l->wrap = rng_range(r, 0.1f, 0.6f);
+    float warm = 0.05f * rng_normal(r), tint[3] = {1 + warm, 1, 1 - warm}, edge[3] = {1, 1, 1};
+    bool dark = rng_chance(r, 0.05f) || (!s->setting.view && s->setting.kind == PLACE_STAGE && rng_chance(r, 0.6f));
+    if (dark) {
+        ambient = rng_range(r, 0.12f, 0.4f);
+        key = rng_range(r, 0.2f, 0.8f);
+        rim = rng_range(r, 0.2f, 0.9f);
+        colour_hsv(rng_float(r), rng_range(r, 0, 0.8f), 1.2f, tint);
+        colour_hsv(rng_float(r), rng_range(r, 0.3f, 1), 1.2f, edge);
+    }
+    for (int c = 0; c < 3; c++) {
+        l->ambient[c] = ambient * (dark ? 0.5f + 0.5f * tint[c] : 1);
+        l->key[c] = key * tint[c];
+        l->rim[c] = rim * edge[c];
+    }
+    if (s->figure.style == STYLE_FLAT || s->figure.look == LOOK_SILHOUETTE) /* paint knows no light */
+        for (int c = 0; c < 3; c++) {
+            l->ambient[c] = s->figure.levels ? 0.8f : 1;
+            l->key[c] = s->figure.levels ? 0.25f : 0;
+            l->rim[c] = 0;
+        }
+    s->shadow = s->setting.floor && !rng_chance(r, 0.08f) ? rng_range(r, 0.3f, 0.85f) : 0;
+}
+
+/* ---- a second person --------------------------------------------------------------------------------------------------------- */
+static bool choose_second(SynthSource *src, uint64_t index, Scene *s, float x)
+{
+    Rng r = stream(src, index, STREAM_SECOND);
+    if (s->blue_screen || !rng_chance(&r, 0.09f))
+        return true;
+    SynthLook look = s->figure.look == LOOK_PUPPET || s->figure.look == LOOK_DRAWN_BODY ? s->figure.look : LOOK_BODY;
+    if (!figure_choose(src, &r, look, s->figure.style, &s->second))
+        return false;
+    PoseFrame pose;
+    if (rng_chance(&r, 0.5f))
+        poses_stand(&r, &pose);
+    else
+        poses_draw(src->poses, &r, &pose);
+    pose_turn(pose.p, rng_range(&r, -1.2f, 1.2f));
+    figure_pose(&s->second, pose.p, 0, &s->second_posed);
+    float side = rng_chance(&r, 0.5f) ? 1 : -1;
+    skin_move(&s->second_posed, vec3(x + side * rng_range(&r, 0.55f, 1.3f), 0, -rng_range(&r, 0.3f, 1.8f)));
+    s->has_second = true;
+    return true;
+}
+
+bool scene_draw(SynthSource *src, uint64_t index, Scene *s)
+{
+    memset(s, 0, sizeof *s);
+    Rng kind = stream(src, index, STREAM_KIND), figure = stream(src, index, STREAM_FIGURE);
+    Rng framing = stream(src, index, STREAM_FRAMING), place = stream(src, index, STREAM_PLACE);
+    Rng light = stream(src, index, STREAM_LIGHT), grade = stream(src, index, STREAM_GRADE);
+    SynthLook look;
+    SynthStyle style;
+    choose_kind(&kind, &look, &style);
+    Vec3 moved;
+    float x;
+    if (!figure_choose(src, &figure, look, style, &s->figure))
+        return false;
+    choose_poses(src, index, s, &moved);
+    Aim aim = choose_aim(&framing, s, src->options.size);
+    if (!choose_place(src, &place, &aim, s, &x)) {
+        scene_finish(s);
+        return false;
+    }
+    skin_move(&s->posed[0], vec3(x, 0, 0));
+    skin_move(&s->posed[1], vec3(x, 0, 0));
+    choose_light(&light, s);
+    if (!choose_second(src, index, s, x)) {
+        scene_finish(s);
+        return false;
+    }
+    grade_draw(&s->grade, &grade);
+    wear_draw(&s->wear, &grade);
+    return true;
+}
+
+void scene_finish(Scene *s)
+{
+    figure_finish(&s->figure);
+    figure_finish(&s->second);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Samples to pixels: colour with coverage, part labels, and the exact flow between two layers of one mesh.
+ * A pixel that lies inside one part is coloured from two of its four samples, an edge pixel from all that are covered; with
+ * the texture level chosen for the pixel's size this cannot be told from four (measured in tests/synth/test_raster.c).
+ */
+#include "synth/synth_internal.h"
+
+#include <string.h>
+
+int material_level(const Material *m, float density, float pixels_per_metre)
+{
+    /* texels a pixel = uv per metre * texels per uv / pixels per metre; half a level sharper than the rule, as film is */
+    float texels = density * MAX(m->repeat, 1.0f) * m->texture->w[0] / pixels_per_metre * 0.75f;
+    int level = texels > 1 ? ilogbf(texels) : 0;
+    return MIN(level, m->texture->levels - 1);
+}
+
+/* Barycentric coordinates on the body of the point that triangle t shows at (x, y) of the doubled picture. */
+static void locate(const Layer *l, const uint16_t *tri, float x, float y, float b[3])
+{
+    const ScreenVertex *p = &l->vertex[tri[0]], *q = &l->vertex[tri[1]], *r = &l->vertex[tri[2]];
+    float inv = 1 / ((q->x - p->x) * (r->y - p->y) - (r->x - p->x) * (q->y - p->y));
+    float sq = ((x - p->x) * (r->y - p->y) - (y - p->y) * (r->x - p->x)) * inv;
+    float sr = ((y - p->y) * (q->x - p->x) - (x - p->x) * (q->y - p->y)) * inv;
+    float wp = (1 - sq - sr) * p->iz, wq = sq * q->iz, wr = sr * r->iz, sum = 1 / (wp + wq + wr);
+    b[0] = wp * sum;
+    b[1] = wq * sum;
+    b[2] = wr * sum;
+}
+
+static float mirror_repeat(float u)
+{
+    float t = u - 2 * floorf(0.5f * u);
+    return t > 1 ? 2 - t : t;
+}
+
+typedef struct Shader {
+    const Layer *l;
+    const Mesh *m;
+    const Dress *dress;
+    float per_metre;
+} Shader;
+
+static void shade(const Shader *s, uint32_t t, float x, float y, float out[3])
+{
+    const uint16_t *tri = s->m->tri[t];
+    const Material *mat = &s->dress->material[s->dress->group[t]];
+    float b[3], rgba[4] = {255, 255, 255, 255};
+    locate(s->l, tri, x, y, b);
+    if (mat->texture) {
+        const float *u0 = s->m->uv[tri[0]], *u1 = s->m->uv[tri[1]], *u2 = s->m->uv[tri[2]];
+        float u = b[0] * u0[0] + b[1] * u1[0] + b[2] * u2[0], v = b[0] * u0[1] + b[1] * u1[1] + b[2] * u2[1];
+        if (mat->repeat > 0) {
+            u = mirror_repeat(u * mat->repeat);
+            v = mirror_repeat(v * mat->repeat);
+        }
+        int level = material_level(mat, s->m->density[t], s->per_metre);
+        texture_read(mat->texture, level, u * mat->texture->w[level], v * mat->texture->h[level], rgba);
+    }
+    const ScreenVertex *v = s->l->vertex;
+    for (int c = 0; c < 3; c++)
+        out[c] = rgba[c] * mat->tint[c] *
+                 (b[0] * v[tri[0]].light[c] + b[1] * v[tri[1]].light[c] + b[2] * v[tri[2]].light[c]);
+}
+
+/* The part that most of a pixel's covered samples show; ties go to the first. */
+static int common_part(const Mesh *m, const uint32_t id[4])
+{
+    int best = 0, best_count = 0;
+    for (int i = 0; i < 4; i++) {
+        if (!id[i])
+            continue;
+        int count = 0, part = m->part[id[i] - 1];
+        for (int k = 0; k < 4; k++)
+            count += id[k] && m->part[id[k] - 1] == part;
+        if (count > best_count) {
+            best_count = count;
+            best = part;
+        }
+    }
+    return best;
+}
+
+static const float sample_at[4][2] = {{0.5f, 0.5f}, {1.5f, 0.5f}, {0.5f, 1.5f}, {1.5f, 1.5f}};
+
+static void gather(const Layer *l, int x, int y, uint32_t id[4])
+{
+    const uint32_t *p = l->tri + (size_t)2 * y * l->w + 2 * x;
+    id[0] = p[0];
+    id[1] = p[1];
+    id[2] = p[l->w];
+    id[3] = p[l->w + 1];
+}
+
+void shade_picture(const Layer *l, const Mesh *m, const Dress *dress, const Camera *c, int size, uint8_t *rgba,
+                   uint8_t *parts)
+{
+    Shader s = {l, m, dress, c->focal / MAX(0.1f, c->distance)};
+    memset(rgba, 0, (size_t)4 * size * size);
+    memset(parts, 0, (size_t)size * size);
+    for (int y = l->y0 / 2; y < l->y1 / 2; y++) {
+        for (int x = l->x0 / 2; x < l->x1 / 2; x++) {
+            uint32_t id[4];
+            gather(l, x, y, id);
+            int covered = (id[0] != 0) + (id[1] != 0) + (id[2] != 0) + (id[3] != 0);
+            if (covered == 0)
+                continue;
+            int part = common_part(m, id);
+            bool inside = covered == 4;
+            for (int i = 0; i < 4 && inside; i++)
+                inside = m->part[id[i] - 1] == part;
+            float sum[3] = {0}, n = 0;
+            for (int i = 0; i < 4; i++) {
+                if (!id[i] || (inside && (i == 1 || i == 2)))
+                    continue;
+                float colour[3];
+                shade(&s, id[i] - 1, 2 * x + sample_at[i][0], 2 * y + sample_at[i][1], colour);
+                for (int k = 0; k < 3; k++)
+                    sum[k] += colour[k];
+                n++;
+            }
+            size_t o = (size_t)y * size + x;
+            for (int k = 0; k < 3; k++)
+                rgba[4 * o + k] = (uint8_t)MIN(sum[k] / n + 0.5f, 255.0f);
+            rgba[4 * o + 3] = (covered * 255 + 2) / 4;
+            parts[o] = covered >= 2 ? part : PART_NONE;
+        }
+    }
+}
+
+/* Depth in the source one sample around (x, y) of the doubled picture, the farthest surface near enough to be the same. */
+static bool seen_at(const Layer *source, float x, float y, float iz)
+{
+    int ix = (int)floorf(x), iy = (int)floorf(y);
+    if (x < 0 || y < 0 || ix >= source->w || iy >= source->h)
+        return false;
+    /* 2 cm of depth, more at grazing angles: the least depth of a cross of samples decides */
+    float least = 1e9f;
+    static const int8_t step[5][2] = {{0, 0}, {1, 0}, {-1, 0}, {0, 1}, {0, -1}};
+    for (int i = 0; i < 5; i++) {
+        int sx = CLAMP(ix + step[i][0], 0, source->w - 1), sy = CLAMP(iy + step[i][1], 0, source->h - 1);
+        float d = source->iz[(size_t)sy * source->w + sx];
+        if (d > 0)
+            least = MIN(least, d);
+    }
+    return least < 1e9f && 1 / iz <= 1 / least + 0.012f;
+}
+
+void shade_flow(const Layer *target, const Layer *source, const Mesh *m, const Camera *c, int size, float *flow,
+                uint8_t *visible)
+{
+    memset(flow, 0, sizeof *flow * 2 * size * size);
+    memset(visible, 0, (size_t)size * size);
+    for (int y = target->y0 / 2; y < target->y1 / 2; y++) {
+        for (int x = target->x0 / 2; x < target->x1 / 2; x++) {
+            uint32_t id[4];
+            gather(target, x, y, id);
+            if (!(id[0] | id[1] | id[2] | id[3]))
+                continue;
+            int part = common_part(m, id), n = 0, seen = 0;
+            float dx = 0, dy = 0, nearest = 0;
+            for (int i = 0; i < 4; i++) { /* of the pixel's samples of that part, those on the nearest surface */
+                if (!id[i] || m->part[id[i] - 1] != part)
+                    continue;
+                float iz = target->iz[(size_t)(2 * y + i / 2) * target->w + 2 * x + i % 2];
+                if (n > 0 && 1 / iz > 1 / nearest + 0.05f)
+                    continue;
+                if (n > 0 && 1 / iz < 1 / nearest - 0.05f)
+                    dx = dy = 0, n = seen = 0;
+                nearest = MAX(nearest, iz);
+                float b[3], sx = 2 * x + sample_at[i][0], sy = 2 * y + sample_at[i][1];
+                const uint16_t *tri = m->tri[id[i] - 1];
+                locate(target, tri, sx, sy, b);
+                Vec3 v = vec3_scale(source->vertex[tri[0]].view, b[0]);
+                v = vec3_add(v, vec3_scale(source->vertex[tri[1]].view, b[1]));
+                v = vec3_add(v, vec3_scale(source->vertex[tri[2]].view, b[2]));
+                float siz = 1 / MAX(v.z, 0.05f), qx = 2 * (c->focal * v.x * siz + c->cx), qy = 2 * (c->cy - c->focal * v.y * siz);
+                dx += 0.5f * (qx - sx);
+                dy += 0.5f * (qy - sy);
+                seen += seen_at(source, qx, qy, siz);
+                n++;
+            }
+            size_t o = (size_t)y * size + x;
+            flow[2 * o] = dx / n;
+            flow[2 * o + 1] = dy / n;
+            visible[o] = 2 * seen >= n;
+        }
+    }
+}

@@ -156,7 +156,7 @@ static bool read_tree(Scan *s, Tree *t, Err *e)
 static bool read_counts(Scan *s, const Tree *t, int *frames, double *fps, Err *e)
 {
     int64_t count;
-    float seconds;
+    float seconds = 0;
     if (!expect(s, "Frames:", e))
         return false;
     if (!next(s) || !text_to_int(s->token, &count) || count < 1 || count > CLIP_MAX_FRAMES)
@@ -185,7 +185,7 @@ static bool read_frame(Scan *s, const Tree *t, M3 *turn, V3 *place, Err *e)
         float local[3] = {node->offset[0], node->offset[1], node->offset[2]};
         M3 r = m3_identity();
         for (int k = 0; k < node->channels; k++) {
-            float v;
+            float v = 0;
             if (!next_number(s, 1e6, &v, e))
                 return false;
             if (node->channel[k] < 3) {
@@ -294,8 +294,8 @@ static bool read_frames(Scan *s, const Tree *t, const BvhOptions *o, const int j
 
 static bool parse(Scan *s, Tree *t, const BvhOptions *o, Clip *c, Err *e)
 {
-    int joint[MOTION_JOINTS], frames;
-    double fps;
+    int joint[MOTION_JOINTS], frames = 0;
+    double fps = 0;
     if (!read_tree(s, t, e))
         return false;
     bvh_match(t->node, t->n, joint);

@@ -229,7 +229,7 @@ bool clip_to_canonical(const Clip *in, Clip *out, Err *e)
         place_leg(*p, out->pose[t], length, scale, JOINT_L_HIP, BONE_L_HIP);
         place_leg(*p, out->pose[t], length, scale, JOINT_R_HIP, BONE_R_HIP);
     }
-    clip_lift(out, (float)-clip_floor(out));
+    clip_ground(out);
     return true;
 }
 

@@ -118,9 +118,14 @@ bool clip_read_dmot(Clip *c, const char *path, Err *e)
 bool clip_write_dmot(const Clip *c, const char *path, Err *e)
 {
     OutFile o;
+    char name[sizeof c->name];
+    int n = 0;
+    for (; c->name[n]; n++) /* the name is one line of the header */
+        name[n] = (unsigned char)c->name[n] < ' ' ? '_' : c->name[n];
+    name[n] = 0;
     if (!out_open(&o, path, e))
         return false;
-    fprintf(o.f, "DMOT1\nname %s\nfps %.9g\nframes %d\njoints %d", c->name[0] ? c->name : "clip", c->fps, c->frames,
+    fprintf(o.f, "DMOT1\nname %s\nfps %.9g\nframes %d\njoints %d", n ? name : "clip", c->fps, c->frames,
             MOTION_JOINTS);
     for (int j = 0; j < MOTION_JOINTS; j++)
         fprintf(o.f, " %s", motion_joint_names[j]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Feet that stand still. Contacts are found from height and speed of the toe joint. To hold them, each contact gets one place,
- * the mean of where the toe is; what the foot lacks to it is interpolated smoothly through the steps between; the root takes
+ * Feet that stand still. Contacts are found from height and speed of the toe joint. To hold them, each contact gets one place
+ * on the floor, the mean of where the toe is; what the foot lacks to it is interpolated smoothly through the steps between; the root takes
  * the part that both feet share, and the legs the rest by two-bone inverse kinematics. Where a leg would have to be longer
  * than it is, the pelvis comes down.
  */
@@ -17,6 +17,8 @@
 #define CONTACT_SMOOTH 0.03   /* s, deviation of the smoothing before the speed is taken */
 #define CONTACT_GAP    0.07   /* s: shorter gaps are closed */
 #define CONTACT_SHORT  0.12   /* s: shorter contacts are dropped */
+#define FLOOR_REACH    0.6    /* s: the floor is the lowest foot within this */
+#define FLOOR_SMOOTH   0.3    /* s, deviation */
 #define ROOT_SMOOTH    0.12   /* s, deviation */
 #define DIP_SMOOTH     0.08   /* s, deviation */
 
@@ -43,10 +45,37 @@ static void drop_runs(Contacts *contact, int n, int foot, float value, int frame
     }
 }
 
+/* The height of the lowest foot joint around each frame: captures drift, and nobody is in the air for a second. */
+static float *floor_curve(const Clip *c)
+{
+    int n = c->frames, reach = (int)(FLOOR_REACH * c->fps);
+    float *low = mem_alloc((size_t)n * sizeof *low), *floor = mem_alloc((size_t)n * sizeof *floor);
+    for (int t = 0; t < n; t++)
+        low[t] = MIN(MIN(c->pose[t][JOINT_L_TOE][1], c->pose[t][JOINT_R_TOE][1]),
+                     MIN(c->pose[t][JOINT_L_ANKLE][1], c->pose[t][JOINT_R_ANKLE][1]));
+    for (int t = 0; t < n; t++) {
+        floor[t] = low[t];
+        for (int k = MAX(t - reach, 0); k <= MIN(t + reach, n - 1); k++)
+            floor[t] = MIN(floor[t], low[k]);
+    }
+    motion_gaussian(floor, n, 1, FLOOR_SMOOTH * c->fps);
+    mem_free(low);
+    return floor;
+}
+
+void clip_ground(Clip *c)
+{
+    float *floor = floor_curve(c);
+    for (int t = 0; t < c->frames; t++)
+        for (int j = 0; j < MOTION_JOINTS; j++)
+            c->pose[t][j][1] -= floor[t];
+    mem_free(floor);
+}
+
 void clip_find_contacts(const Clip *c, Contacts *contact)
 {
     int n = c->frames;
-    float scale = clip_scale(c), floor = (float)clip_floor(c);
+    float scale = clip_scale(c), *floor = floor_curve(c);
     float (*toe)[3] = mem_alloc((size_t)n * sizeof *toe);
     for (int foot = 0; foot < 2; foot++) {
         for (int t = 0; t < n; t++)
@@ -57,19 +86,20 @@ void clip_find_contacts(const Clip *c, Contacts *contact)
         for (int t = 0; t < n; t++) {
             int a = MAX(t - 1, 0), b = MIN(t + 1, n - 1);
             float speed = b > a ? v3_distance(v3_at(toe[a]), v3_at(toe[b])) * (float)(c->fps / (b - a)) : 0;
-            on = toe[t][1] - floor < CONTACT_HEIGHT * scale && speed < (on ? CONTACT_LEAVE : CONTACT_ENTER) * scale;
+            on = toe[t][1] - floor[t] < CONTACT_HEIGHT * scale && speed < (on ? CONTACT_LEAVE : CONTACT_ENTER) * scale;
             contact[t][foot] = on;
         }
         drop_runs(contact, n, foot, 0, (int)(CONTACT_GAP * c->fps + 1), false);
         drop_runs(contact, n, foot, 1, (int)(CONTACT_SHORT * c->fps + 1), false);
     }
     mem_free(toe);
+    mem_free(floor);
 }
 
 /* ---- holding ---------------------------------------------------------------------------------------------------------- */
 
 /* lack[t]: from the foot to where it should be. Constant before the first and after the last contact. */
-static void fill_lack(const Clip *c, const Contacts *contact, int foot, V3 *lack)
+static void fill_lack(const Clip *c, const Contacts *contact, int foot, float floor, V3 *lack)
 {
     int toe = legs[foot].toe, n = c->frames, end = -1; /* end: the last frame of the contact before */
     for (int a = 0, b; a < n; a = b) {
@@ -82,6 +112,7 @@ static void fill_lack(const Clip *c, const Contacts *contact, int foot, V3 *lack
         for (b = a; b < n && contact[b][foot] >= 0.5f; b++)
             place = v3_add(place, v3_at(c->pose[b][toe]));
         place = v3_scale(place, 1.0f / (float)(b - a));
+        place.y = floor;
         for (int t = a; t < b; t++)
             lack[t] = v3_sub(place, v3_at(c->pose[t][toe]));
         for (int t = end + 1; t < a; t++) {
@@ -158,7 +189,7 @@ void clip_fix_feet(Clip *c, const Contacts *contact, float floor)
     V3 *lack[2] = {mem_alloc((size_t)n * sizeof(V3)), mem_alloc((size_t)n * sizeof(V3))};
     float (*root)[3] = mem_alloc((size_t)n * sizeof *root);
     for (int foot = 0; foot < 2; foot++)
-        fill_lack(c, contact, foot, lack[foot]);
+        fill_lack(c, contact, foot, floor, lack[foot]);
     const V3 *const both[2] = {lack[0], lack[1]};
     fill_root(c, both, root);
     add_dip(c, contact, both, 0.998f * MOTION_LEG * clip_scale(c), root);

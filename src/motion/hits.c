@@ -23,17 +23,26 @@ int clip_find_glitches(const Clip *c, double speed, uint8_t *bad)
     return count;
 }
 
-/* Summed speed of the five joints, central differences. */
-static void summed_speed(const Clip *c, float *speed)
+/* Summed speed of the five joints, central differences of smoothed places, smoothed again. */
+static void summed_speed(const Clip *c, double sigma, float *speed)
 {
     static const int joints[] = {JOINT_PELVIS, JOINT_L_WRIST, JOINT_R_WRIST, JOINT_L_ANKLE, JOINT_R_ANKLE};
-    for (int t = 0; t < c->frames; t++) {
-        int a = MAX(t - 1, 0), b = MIN(t + 1, c->frames - 1);
-        float sum = 0;
-        for (size_t k = 0; k < ARRAY_LEN(joints); k++)
-            sum += v3_distance(v3_at(c->pose[a][joints[k]]), v3_at(c->pose[b][joints[k]]));
-        speed[t] = b > a ? sum * (float)(c->fps / (b - a)) : 0;
+    int n = c->frames;
+    float (*place)[3] = mem_alloc((size_t)n * sizeof *place);
+    memset(speed, 0, (size_t)n * sizeof *speed);
+    for (size_t j = 0; j < ARRAY_LEN(joints); j++) {
+        for (int t = 0; t < n; t++)
+            memcpy(place[t], c->pose[t][joints[j]], sizeof place[t]);
+        for (int k = 0; k < 3; k++)
+            motion_gaussian(&place[0][k], n, 3, sigma);
+        for (int t = 0; t < n; t++) {
+            int a = MAX(t - 1, 0), b = MIN(t + 1, n - 1);
+            if (b > a)
+                speed[t] += v3_distance(v3_at(place[a]), v3_at(place[b])) * (float)(c->fps / (b - a));
+        }
     }
+    mem_free(place);
+    motion_gaussian(speed, n, 1, sigma);
 }
 
 /* How far x rises on the lower of both sides before it falls below x[i] again (scipy's peak_prominences of -x). */
@@ -81,9 +90,7 @@ int clip_find_hits(const Clip *c, double **seconds, float **depth)
     int n = c->frames, found = 0, kept = 0;
     float *speed = mem_alloc((size_t)n * sizeof *speed);
     Minimum *low = mem_alloc((size_t)n * sizeof *low);
-    summed_speed(c, speed);
-    for (int pass = 0; pass < 2; pass++)
-        motion_gaussian(speed, n, 1, 2 * c->fps / 60);
+    summed_speed(c, 2 * c->fps / 60, speed);
     double mean = 0, variance = 0;
     for (int t = 0; t < n; t++)
         mean += speed[t] / n;

@@ -81,14 +81,14 @@ void clip_smooth(Clip *c, double sigma_frames); /* Gaussian over time, every coo
 double clip_floor(const Clip *c);               /* 2nd percentile of the lowest foot joint's y */
 /* The same motion on the canonical body: trunk, collar and hip bones keep their turns but start from motion_rest's
  * directions (captures disagree about where hips and shoulders are), limbs keep their directions, the middle of the hips
- * keeps its path in leg lengths; floor at y = 0. */
+ * keeps its path in leg lengths; grounded. */
 bool clip_to_canonical(const Clip *in, Clip *out, Err *e);
 
 /* Frames with a joint faster than `speed` m/s. bad[frames] = 1 there and on both sides of the leap; returns how many. */
 int clip_find_glitches(const Clip *c, double speed, uint8_t *bad);
 
-/* Pose hits: minima of the summed speed of wrists, ankles and pelvis, Gaussian of 2 frames at 60 fps twice, prominence at
- * least 0.25 of the speed's deviation, 0.2 s apart. *seconds is the caller's (mem_free); depth (may be NULL) gets the speed
+/* Pose hits: minima of the summed speed of wrists, ankles and pelvis (places, then speed smoothed by a Gaussian of 2 frames at
+ * 60 fps), prominence at least 0.25 of the speed's deviation, 0.2 s apart. *seconds is the caller's (mem_free); depth (may be NULL) gets the speed
  * at each hit over the clip's mean speed, to tell firm hits from weak ones. */
 int clip_find_hits(const Clip *c, double **seconds, float **depth);
 
@@ -106,6 +106,8 @@ float clip_limit_heading(Clip *c, float limit);
  * Contact is about the ball of the foot (the toe joint): low over the floor and slow. [frames][2], left and right, 0 or 1. */
 typedef float Contacts[2];
 
+/* Puts the floor to y = 0, also where it drifts: the lowest foot within 0.6 s, smoothed. */
+void clip_ground(Clip *c);
 void clip_find_contacts(const Clip *c, Contacts *contact);
 /* Holds each foot in contact where it stands, by a smooth shift of the root and two-bone inverse kinematics of the legs. The
  * toe of a foot in contact then moves less than a millimetre; legs keep their lengths. Feet never sink below `floor`. */
@@ -156,8 +158,10 @@ bool moves_cut(const Moves *in, int first, int count, Moves *out, Err *e); /* ro
 void moves_set_beats(Moves *m, const double *beat, const int *beat_in_bar, int n); /* copies; beat_in_bar NULL: all 1..4 */
 bool moves_check(const Moves *m, Err *e);      /* finite, directions of length 0.2..5, beats rising: for moves from files */
 
-/* Contacts are found in the clip; the floor is where the feet are. */
+/* Resampled to 25 fps; contacts are found in the clip. The body's own directions: captures of other skeletons become
+ * comparable by clip_to_canonical first. */
 bool moves_from_clip(const Clip *c, Moves *out, Err *e);
+bool moves_from_poses(const Clip *c, const Contacts *contact, Moves *out, Err *e); /* c at 25 fps, contacts known */
 /* Walks the bones with these lengths (NULL: the canonical body's); feet come to stand on y = 0 and are held where they are in
  * contact (clip_fix_feet). 25 fps. */
 bool moves_to_clip(const Moves *m, const float length[MOTION_BONES], Clip *out, Err *e);
@@ -175,7 +179,7 @@ void moves_scale_energy(Moves *m, const float *factor, float all);
 /* Resampling at frames that lie between frames: at[count] in frames of `in`, rising, clamped to its ends. */
 bool moves_resample(const Moves *in, const double *at, int count, Moves *out, Err *e);
 /* Beat i of `from` comes to beat i of `to` (seconds; at least two each; the shorter grid goes on with its last interval).
- * out has `to` as its grid, and frames until the moves or `to` end, whichever is first. */
+ * out has `to` as its grid and ends where the moves end. */
 bool moves_retime(const Moves *in, const double *from, int n_from, const double *to, int n_to, Moves *out, Err *e);
 
 /* Takes the leap at frame `at` out by inertia: what jumps there dies away over `frames` frames after it. */

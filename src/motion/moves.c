@@ -106,28 +106,38 @@ bool moves_check(const Moves *m, Err *e)
 
 /* ---- clips ------------------------------------------------------------------------------------------------------------- */
 
+bool moves_from_poses(const Clip *c, const Contacts *contact, Moves *out, Err *e)
+{
+    float length[MOTION_BONES];
+    memset(out, 0, sizeof *out);
+    if (fabs(c->fps - MOTION_FPS) > 1e-6)
+        return err_set(e, "%s: %g frames a second, moves have %d", c->name, c->fps, MOTION_FPS);
+    clip_mean_lengths(c, length);
+    float leg = motion_leg_length(length);
+    if (!(leg > 1e-4f))
+        return err_set(e, "%s: a body without legs", c->name);
+    if (!moves_init(out, c->frames, e))
+        return false;
+    for (int t = 0; t < c->frames; t++) {
+        float *row = out->row[t];
+        for (int k = 0; k < 3; k++)
+            row[k] = (c->pose[t][JOINT_PELVIS][k] - c->pose[0][JOINT_PELVIS][k]) / leg;
+        pose_directions(c->pose[t], (float (*)[3])(row + MOVES_BONES));
+        memcpy(row + MOVES_CONTACT, contact[t], sizeof contact[t]);
+    }
+    return true;
+}
+
 bool moves_from_clip(const Clip *c, Moves *out, Err *e)
 {
     Clip r;
-    float length[MOTION_BONES];
     memset(out, 0, sizeof *out);
     if (!clip_resample(c, MOTION_FPS, 0, &r, e))
         return false;
-    clip_mean_lengths(&r, length);
-    float leg = motion_leg_length(length);
-    bool good = leg > 1e-4f ? moves_init(out, r.frames, e) : err_set(e, "%s: a body without legs", c->name);
-    if (good) {
-        Contacts *contact = mem_alloc((size_t)r.frames * sizeof *contact);
-        clip_find_contacts(&r, contact);
-        for (int t = 0; t < r.frames; t++) {
-            float *row = out->row[t];
-            for (int k = 0; k < 3; k++)
-                row[k] = (r.pose[t][JOINT_PELVIS][k] - r.pose[0][JOINT_PELVIS][k]) / leg;
-            pose_directions(r.pose[t], (float (*)[3])(row + MOVES_BONES));
-            memcpy(row + MOVES_CONTACT, contact[t], sizeof contact[t]);
-        }
-        mem_free(contact);
-    }
+    Contacts *contact = mem_alloc((size_t)r.frames * sizeof *contact);
+    clip_find_contacts(&r, contact);
+    bool good = moves_from_poses(&r, contact, out, e);
+    mem_free(contact);
     clip_finish(&r);
     return good;
 }

@@ -228,12 +228,11 @@ static bool log_step(Run *r, double loss, double lr, double norm, double took, E
         parts[k] = scalar_of(r->graph, r->task->losses[k]);
     TrainMetrics held_out;
     bool due = r->o->validate_every > 0 && r->at.step % r->o->validate_every == 0;
-    if (due && !validate(r, &held_out, e))
-        return false;
+    bool validated = due && validate(r, &held_out, e); /* when not: the step was done all the same, so it is logged */
     RunStep s = {.step = r->at.step, .loss = loss, .seconds = seconds_now(r), .samples_per_second = (double)r->o->batch / took,
-                 .lr = lr, .grad_norm = norm, .names = r->task->losses, .parts = parts, .held_out = due ? &held_out : NULL};
+                 .lr = lr, .grad_norm = norm, .names = r->task->losses, .parts = parts, .held_out = validated ? &held_out : NULL};
     r->result->samples_per_second = s.samples_per_second;
-    return runlog_step(r->log, &s, e);
+    return runlog_step(r->log, &s, e) && validated == due;
 }
 
 static bool step(Run *r, Err *e)

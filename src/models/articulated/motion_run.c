@@ -48,11 +48,8 @@ static bool read_styles(const SafeTensors *st, MotionConfig *c, Err *e)
 
 static bool read_config(const SafeTensors *st, MotionConfig *c, Err *e)
 {
-    const char *kind = safetensors_meta(st, "class");
-    if (!kind || strcmp(kind, "articulated.motion"))
-        return err_set(e, "class is \"%s\", needed is \"articulated.motion\"", kind ? kind : "missing");
-    if (!read_int(st, "width", 32, 2048, &c->width, e) || !read_int(st, "layers", 1, 16, &c->layers, e) ||
-        !read_int(st, "heads", 1, 32, &c->heads, e) || !read_int(st, "columns", 1, 512, &c->columns, e))
+    if (!net_check_class(st, "articulated.motion", e) || !read_int(st, "width", 32, 2048, &c->width, e) ||
+        !read_int(st, "layers", 1, 16, &c->layers, e) || !read_int(st, "heads", 1, 32, &c->heads, e) || !read_int(st, "columns", 1, 512, &c->columns, e))
         return false;
     if (c->width % (16 * c->heads))
         return err_set(e, "width %d is not a multiple of 16 x %d heads", c->width, c->heads);

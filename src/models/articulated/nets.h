@@ -3,8 +3,11 @@
  * nets: the networks of the articulated model (docs/models/articulated.md). Layer 5. Layers, sizes, packing of inputs,
  * reading of outputs; what is done with them is in articulated.h, how they are trained in X_train.c.
  *
- *   K pose        picture -> joints, presence, relative depth, parts, foreground       pose_net.c, pose_decode.c
- *   M motion      song -> moves (diffusion)                                            motion_net.c, motion_sample.c
+ *   K pose        picture -> joints, presence, relative depth, parts, foreground       pose_net.c, pose_run.c
+ *   P flow        bones of source and target -> flow, visibility, target mask          flow_maps.h, flow_net.c, flow_run.c
+ *   G pixels      colours for what was hidden                                         pixel_net.c, pixel_run.c
+ *   B background  what stands behind the figure                                       background_net.c
+ *   M motion      song -> moves (diffusion)                                            motion_net.c, motion_run.c
  *
  * Each network has X_net_create (layers in a ParamSet), X_net_build (forward pass into a Graph) and X_net_open (a weight file
  * as written by training: metadata holds the sizes; weights are constant). Sizes that a file may hold are checked.
@@ -12,6 +15,7 @@
 #ifndef JIG_ARTICULATED_NETS_H
 #define JIG_ARTICULATED_NETS_H
 
+#include "models/articulated/flow_maps.h"
 #include "nn/nn.h"
 
 /* ---- blocks that the picture networks share (net_blocks.c) -----------------------------------------------------------
@@ -21,10 +25,26 @@ void res_block_init(ResBlock *r, ParamSet *ps, const char *prefix, int64_t chann
 Node *res_block(Graph *g, const ResBlock *r, Node *x);
 /* Space to depth on the host: rgb [h][w][3] bytes -> [h/f][w/f][f*f*3], channel (dy*f + dx)*3 + c, value v/127.5 - 1. */
 void net_pack_rgb(const uint8_t *rgb, int h, int w, int f, float *out);
+/* The same for a node: [B, h*f, w*f, C] -> [B, h, w, f*f*C]. */
+Node *net_pack_node(Graph *g, Node *x, int f);
 /* Depth to space in the graph: [B, h, w, f*f*C] -> [B, h*f, w*f, C], channel (dy*f + dx)*C + c. */
 Node *net_unpack(Graph *g, Node *x, int f);
-/* Four widths as text "64,128,192,224", and back with checks (each 16..1024, a multiple of 16). */
-enum { NET_LEVELS = 4 };
+/* U-Net over four levels, each half the size of the one before: stem 3x3; blocks[l] ResBlocks at level l, 3x3 convolutions of
+ * stride 2 between; on the way back 1x1, nearest resize, skip added, one ResBlock. Sides must be multiples of 8. */
+enum { NET_LEVELS = 4, UNET_BLOCKS = 3 };
+typedef struct UNet {
+    int widths[NET_LEVELS], blocks[NET_LEVELS];
+    Conv stem, down[NET_LEVELS - 1], up[NET_LEVELS - 1];
+    ResBlock encoder[NET_LEVELS][UNET_BLOCKS], decoder[NET_LEVELS - 1];
+    Norm norm; /* of the last features, before the heads */
+} UNet;
+void unet_init(UNet *u, ParamSet *ps, const char *prefix /* "" or "x." */, int64_t in, const int widths[NET_LEVELS],
+               const int blocks[NET_LEVELS], bool decoder);
+/* inject (may be NULL): added to the features of each level before its blocks. */
+void unet_encode(Graph *g, const UNet *u, Node *x, Node *const inject[NET_LEVELS], Node *levels[NET_LEVELS]);
+Node *unet_decode(Graph *g, const UNet *u, Node *const levels[NET_LEVELS]); /* [B, h, w, widths[0]], normed, SiLU */
+bool net_check_class(const SafeTensors *st, const char *kind, Err *e); /* metadata "class" */
+/* Four widths as text "64-128-192-224", and back with checks (each 16..1024, a multiple of 16). */
 char *net_widths_text(Arena *a, const int widths[NET_LEVELS]);
 bool net_parse_widths(const char *text, int widths[NET_LEVELS], Err *e);
 
@@ -72,6 +92,90 @@ const PoseConfig *pose_runner_config(const PoseRunner *k);
 bool pose_runner_run(PoseRunner *k, const uint8_t *const *rgb, int n, int width, int height, PoseFound *out, Err *e);
 /* Joints, peaks and confidence from heat logits [h*w][18]; part of pose_runner_run, here for training's measures. */
 void pose_decode_joints(const float *heat, int h, int w, float joint[POSE_JOINTS][2], float peak[POSE_JOINTS]);
+
+/* ---- P: flow -----------------------------------------------------------------------------------------------------------
+ * Sees no colour: input [B, h, w, 48] of flow_make_input, h and w multiples of 8 (cells of 2 x 2 frame pixels). */
+typedef struct FlowConfig { int widths[NET_LEVELS]; } FlowConfig;
+typedef struct FlowNet FlowNet;
+typedef struct FlowNodes {
+    Node *bones;    /* [B, h, w, 12] logits: which bone's map shows here */
+    Node *residual; /* [B, h, w, 2] added to the maps' flow, frame pixels */
+    Node *visible;  /* [B, h, w, 1] logits: seen in the source picture */
+    Node *mask;     /* [B, h, w, 1] logits: target figure */
+} FlowNodes;
+FlowNet *flow_net_create(const FlowConfig *c, ParamSet *ps);
+void flow_net_destroy(FlowNet *net); /* takes NULL */
+FlowNodes flow_net_build(Graph *g, const FlowNet *net, Node *input);
+/* Weights at H x W frame pixels: softmax of 2 x the upsampled logits, f32 [B, H * W, 12]. */
+Node *flow_net_weights(Graph *g, FlowNodes n, int64_t height, int64_t width);
+/* Source coordinates, f32 [B, H * W, 2] frame pixels: sum of weight * map(x) + residual. maps: f32 [B, 12, 6] (FlowMap rows);
+ * points: f32 [1, H * W, 6], the constant of flow_fill_points. */
+Node *flow_net_field(Graph *g, FlowNodes n, Node *weights, Node *maps, Node *points, int64_t height, int64_t width);
+void flow_fill_points(int height, int width, float *points); /* (x, y, 1, x, y, 1) of pixel centres */
+
+/* P with weights, for one frame at a time (flow_run.c). */
+typedef struct FlowField {
+    int w, h;        /* cells */
+    float *bones;    /* [h][w][12] logits */
+    float *residual; /* [h][w][2] */
+    float *visible;  /* [h][w] 0..1 */
+    float *mask;     /* [h][w] logits (upsample, then sigmoid: edges stay sharp) */
+} FlowField;
+typedef struct FlowRunner FlowRunner;
+FlowRunner *flow_runner_open(const char *path, const Device *device, Err *e);
+void flow_runner_close(FlowRunner *p); /* takes NULL */
+/* input [h][w][48] of flow_make_input; the field belongs to the runner and lasts until the next call. */
+const FlowField *flow_runner_run(FlowRunner *p, const float *input, int w, int h, Err *e);
+/* The field at one point of the target frame (frame pixels): source coordinates, visibility and mask, 0..1. Bilinear in the
+ * logits, so it may be asked at any resolution. */
+typedef struct FlowPoint { float source[2], visible, mask; } FlowPoint;
+void flow_field_weights(const FlowField *f, int cell, float out[FLOW_BONES]); /* softmax at one cell */
+FlowPoint flow_field_at(const FlowField *f, const FlowMap maps[FLOW_BONES], float x, float y);
+
+/* ---- G: pixels ----------------------------------------------------------------------------------------------------------
+ * Colours for what was hidden. All at frame pixels (H, W multiples of 16); packed by 2 (net_pack with f = 2).
+ *   source  [B, H/2, W/2, 16]  packed colours -1..1 (12) and mask 0..1 (4) of the source: once a picture
+ *   frame   [B, H/2, W/2, 32]  packed (warped colour 3, visibility, mask) (20), bone weights (12): every frame
+ *   grids   f32 [B, H/2 >> l, W/2 >> l, 2], l = 0..3: source coordinates in pixels of that level, centre of the first = 0 */
+enum { PIXEL_PACK = 2, PIXEL_SOURCE = 16, PIXEL_FRAME = 32, PIXEL_OUT = 5 };
+typedef struct PixelConfig { int widths[NET_LEVELS]; } PixelConfig;
+typedef struct PixelNet PixelNet;
+PixelNet *pixel_net_create(const PixelConfig *c, ParamSet *ps);
+void pixel_net_destroy(PixelNet *net); /* takes NULL */
+void pixel_net_encode(Graph *g, const PixelNet *net, Node *source, Node *features[NET_LEVELS]);
+/* [B, H, W, 5]: colour -1..1 (3), gate logit (1: use the colour, not the warped pixel), alpha logit. visible: [B, H/2, W/2, 1]. */
+Node *pixel_net_decode(Graph *g, const PixelNet *net, Node *const features[NET_LEVELS], Node *const grids[NET_LEVELS],
+                       Node *visible, Node *frame);
+
+/* G with weights: begin once a picture, then any number of frames of its size (pixel_run.c). */
+typedef struct PixelRunner PixelRunner;
+PixelRunner *pixel_runner_open(const char *path, const Device *device, Err *e);
+void pixel_runner_close(PixelRunner *g); /* takes NULL */
+/* rgb [h][w][3] 0..1, mask [h][w] 0..1 of the source at frame pixels; w and h multiples of 16. */
+bool pixel_runner_begin(PixelRunner *g, const float *rgb, const float *mask, int w, int h, Err *e);
+/* field: P's for this frame (cells = frame pixels / 2), maps its bone maps. colour [h][w][3] 0..1, gate and alpha [h][w] 0..1. */
+bool pixel_runner_frame(PixelRunner *g, const FlowField *field, const FlowMap maps[FLOW_BONES], float *colour, float *gate,
+                        float *alpha, Err *e);
+
+/* ---- B: background --------------------------------------------------------------------------------------------------------
+ * What stands behind the figure: a correction of the push-pull filling. Input [B, H/2, W/2, 16]: packed filled colours -1..1
+ * (12), packed hole 0..1 (4); output [B, H, W, 3]: the correction. H and W multiples of 16, trained at 128. */
+typedef struct BackgroundConfig { int widths[NET_LEVELS]; } BackgroundConfig;
+typedef struct BackgroundNet BackgroundNet;
+BackgroundNet *background_net_create(const BackgroundConfig *c, ParamSet *ps);
+void background_net_destroy(BackgroundNet *net); /* takes NULL */
+Node *background_net_build(Graph *g, const BackgroundNet *net, Node *input);
+typedef struct BackgroundRunner BackgroundRunner;
+BackgroundRunner *background_runner_open(const char *path, const Device *device, Err *e);
+void background_runner_close(BackgroundRunner *b); /* takes NULL */
+/* rgb [h][w][3] 0..1 and hole [h][w] 0..1 (1: figure and its rim, not to be trusted); rgb is filled in place where hole > 0. */
+bool background_runner_fill(BackgroundRunner *b, float *rgb, const float *hole, int w, int h, Err *e);
+
+/* Fills the hole in rgb [h][w][3] by push-pull and packs the network's input. */
+void background_input(float *rgb, const float *hole, int w, int h, float *packed);
+
+/* Space to depth on the host for any planes: in [h][w][c] -> out rows of `pitch` floats from channel `at`: (dy*f + dx)*c + k. */
+void net_pack(const float *in, int h, int w, int c, int f, float *out, int pitch, int at);
 
 /* ---- M: motion -------------------------------------------------------------------------------------------------------
  * A transformer over the frames of one window, predicting clean standardised moves from noisy ones (x0), under the song's

@@ -11,41 +11,18 @@
  */
 #include "models/articulated/nets.h"
 
-enum { PACKED = POSE_CELL * POSE_CELL * 3, HEAD = 96, ENCODER_BLOCKS = 2,
-       PART_CHANNELS = POSE_PARTS + 1, FINE = POSE_CELL / POSE_PIXEL };
-static const int encoder_blocks[NET_LEVELS] = {1, 1, 2, 2};
+enum { PACKED = POSE_CELL * POSE_CELL * 3, HEAD = 96, PART_CHANNELS = POSE_PARTS + 1, FINE = POSE_CELL / POSE_PIXEL };
+static const int blocks[NET_LEVELS] = {1, 1, 2, 2};
 
 struct PoseNet {
-    PoseConfig config;
-    Conv stem, down[NET_LEVELS - 1], up[NET_LEVELS - 1];
-    ResBlock encoder[NET_LEVELS][ENCODER_BLOCKS], decoder[NET_LEVELS - 1];
-    Norm head_norm;
+    UNet unet;
     Conv head, joints, parts;
 };
 
 PoseNet *pose_net_create(const PoseConfig *c, ParamSet *ps)
 {
     PoseNet *net = mem_zero(sizeof *net);
-    net->config = *c;
-    char name[64];
-    conv2d_init(&net->stem, ps, "stem", PACKED, c->widths[0], 3, 1, 1, true);
-    for (int l = 0; l < NET_LEVELS; l++) {
-        if (l > 0) {
-            snprintf(name, sizeof name, "down.%d", l);
-            conv2d_init(&net->down[l - 1], ps, name, c->widths[l - 1], c->widths[l], 3, 2, 1, true);
-        }
-        for (int i = 0; i < encoder_blocks[l]; i++) {
-            snprintf(name, sizeof name, "encoder.%d.%d", l, i);
-            res_block_init(&net->encoder[l][i], ps, name, c->widths[l]);
-        }
-    }
-    for (int l = NET_LEVELS - 2; l >= 0; l--) {
-        snprintf(name, sizeof name, "up.%d", l);
-        conv2d_init(&net->up[l], ps, name, c->widths[l + 1], c->widths[l], 1, 1, 0, true);
-        snprintf(name, sizeof name, "decoder.%d", l);
-        res_block_init(&net->decoder[l], ps, name, c->widths[l]);
-    }
-    norm_init(&net->head_norm, ps, "head.norm", NORM_GROUP, c->widths[0] / 16, c->widths[0], 1e-5f, true);
+    unet_init(&net->unet, ps, "", PACKED, c->widths, blocks, true);
     conv2d_init(&net->head, ps, "head.conv", c->widths[0], HEAD, 3, 1, 1, true);
     conv2d_init(&net->joints, ps, "head.joints", HEAD, 3 * POSE_JOINTS, 1, 1, 0, true);
     conv2d_init(&net->parts, ps, "head.parts", HEAD, FINE * FINE * PART_CHANNELS, 1, 1, 0, true);
@@ -67,7 +44,6 @@ static Node *read_at_joints(Graph *g, Node *where, Node *maps)
 static void build_heads(Graph *g, const PoseNet *net, Node *x, PoseNodes *out)
 {
     graph_push(g, "head");
-    x = nn_norm(g, &net->head_norm, x, ACT_SILU);
     x = op_act(g, ACT_SILU, nn_conv(g, &net->head, x));
     Node *j = nn_conv(g, &net->joints, x);
     int64_t b = node_dim(j, 0), cells = node_dim(j, 1) * node_dim(j, 2);
@@ -83,26 +59,10 @@ static void build_heads(Graph *g, const PoseNet *net, Node *x, PoseNodes *out)
 PoseNodes pose_net_build(Graph *g, const PoseNet *net, Node *picture)
 {
     PoseNodes out = {0};
-    Node *level[NET_LEVELS];
-    Node *x = nn_conv(g, &net->stem, picture);
-    for (int l = 0; l < NET_LEVELS; l++) {
-        graph_push(g, "encoder.%d", l);
-        if (l > 0)
-            x = nn_conv(g, &net->down[l - 1], x);
-        for (int i = 0; i < encoder_blocks[l]; i++)
-            x = res_block(g, &net->encoder[l][i], x);
-        level[l] = x;
-        if (l < (int)ARRAY_LEN(out.features))
-            out.features[l] = x;
-        graph_pop(g);
-    }
-    for (int l = NET_LEVELS - 2; l >= 0; l--) {
-        graph_push(g, "decoder.%d", l);
-        x = nn_conv(g, &net->up[l], x);
-        x = op_resize(g, x, node_dim(level[l], 1), node_dim(level[l], 2), RESIZE_NEAREST, false);
-        x = res_block(g, &net->decoder[l], op_add(g, x, level[l]));
-        graph_pop(g);
-    }
-    build_heads(g, net, x, &out);
+    Node *levels[NET_LEVELS];
+    unet_encode(g, &net->unet, picture, NULL, levels);
+    for (int l = 0; l < (int)ARRAY_LEN(out.features); l++)
+        out.features[l] = levels[l];
+    build_heads(g, net, unet_decode(g, &net->unet, levels), &out);
     return out;
 }

@@ -38,10 +38,10 @@ void pose_found_finish(PoseFound *p)
 
 static bool read_config(const SafeTensors *st, PoseConfig *c, Err *e)
 {
-    const char *kind = safetensors_meta(st, "class"), *size = safetensors_meta(st, "size");
+    const char *size = safetensors_meta(st, "size");
     int64_t side;
-    if (!kind || strcmp(kind, "articulated.pose"))
-        return err_set(e, "class is \"%s\", needed is \"articulated.pose\"", kind ? kind : "missing");
+    if (!net_check_class(st, "articulated.pose", e))
+        return false;
     if (!size || !text_to_int(size, &side) || side < 64 || side > 1024 || side % 32)
         return err_set(e, "size is \"%s\"; needed is a multiple of 32 from 64 to 1024", size ? size : "missing");
     c->size = (int)side;

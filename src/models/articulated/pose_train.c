@@ -21,7 +21,7 @@ typedef struct PoseOptions {
 
 static const Option option_rows[] = {
     {"size", 0, OPT_INT, offsetof(PoseOptions, size), 64, 512, "128", NULL, "N", "side of the pictures, a multiple of 32"},
-    {"widths", 0, OPT_TEXT, offsetof(PoseOptions, widths), 0, 0, "64,128,192,224", NULL, "LIST", "channels of the four levels"},
+    {"widths", 0, OPT_TEXT, offsetof(PoseOptions, widths), 0, 0, "64-128-192-224", NULL, "LIST", "channels of the four levels"},
 };
 
 enum { IN_PICTURE, IN_HEAT, IN_PRESENCE, IN_DEPTH, IN_PARTS, IN_MASK, IN_WEIGHT, IN_JOINTS, IN_HEIGHT, INPUTS };
@@ -181,19 +181,7 @@ static bool task_sample(void *net, void *worker, uint64_t index, bool held_out, 
 
 static Node *input_of(const PoseTraining *t, Graph *g, int input, int64_t batch, DType type)
 {
-    const TrainInput *in = &t->inputs[input];
-    Shape s = {.n = in->row.n + 1, .d = {batch}};
-    memcpy(s.d + 1, in->row.d, (size_t)in->row.n * sizeof s.d[0]);
-    return graph_input(g, in->name, type, s);
-}
-
-static Node *add_loss(Graph *g, Node *sum, const char *name, float factor, Node *loss)
-{
-    char output[48];
-    snprintf(output, sizeof output, "loss:%s", name);
-    graph_output(g, output, loss);
-    Node *scaled = op_affine(g, loss, factor, 0);
-    return sum ? op_add(g, sum, scaled) : scaled;
+    return train_graph_input(g, &t->inputs[input], batch, type);
 }
 
 static Node *task_build(void *net, Graph *g, int64_t batch, bool training)
@@ -203,12 +191,12 @@ static Node *task_build(void *net, Graph *g, int64_t batch, bool training)
     Node *presence = input_of(t, g, IN_PRESENCE, batch, JIG_F32);
     Node *parts = op_slice(g, k.parts, 3, 0, POSE_PARTS), *mask = op_slice(g, k.parts, 3, POSE_PARTS, 1);
     Node *per_joint = op_reshape(g, presence, SHAPE(batch, 1, POSE_JOINTS));
-    Node *loss = add_loss(g, NULL, "heat", 1, op_loss_xent(g, k.heat, input_of(t, g, IN_HEAT, batch, JIG_F32), 1, per_joint));
-    loss = add_loss(g, loss, "parts", 2, op_loss_xent(g, parts, input_of(t, g, IN_PARTS, batch, JIG_F32), 3,
-                                                      input_of(t, g, IN_WEIGHT, batch, JIG_F32)));
-    loss = add_loss(g, loss, "mask", 2, op_loss_bce(g, mask, input_of(t, g, IN_MASK, batch, JIG_F32), NULL));
-    loss = add_loss(g, loss, "presence", 0.5f, op_loss_bce(g, k.presence, presence, NULL));
-    loss = add_loss(g, loss, "depth", 1, op_loss_l1(g, k.depth, input_of(t, g, IN_DEPTH, batch, JIG_F32), presence));
+    Node *loss = train_add_loss(g, NULL, "heat", 1, op_loss_xent(g, k.heat, input_of(t, g, IN_HEAT, batch, JIG_F32), 1, per_joint));
+    loss = train_add_loss(g, loss, "parts", 2, op_loss_xent(g, parts, input_of(t, g, IN_PARTS, batch, JIG_F32), 3,
+                                                            input_of(t, g, IN_WEIGHT, batch, JIG_F32)));
+    loss = train_add_loss(g, loss, "mask", 2, op_loss_bce(g, mask, input_of(t, g, IN_MASK, batch, JIG_F32), NULL));
+    loss = train_add_loss(g, loss, "presence", 0.5f, op_loss_bce(g, k.presence, presence, NULL));
+    loss = train_add_loss(g, loss, "depth", 1, op_loss_l1(g, k.depth, input_of(t, g, IN_DEPTH, batch, JIG_F32), presence));
     if (!training) {
         graph_output(g, "heat logits", k.heat);
         graph_output(g, "part logits", k.parts);
@@ -356,6 +344,7 @@ static bool task_draw(void *net, Graph *g, const TrainBatch *b, const char *path
             paint_found(t, &f, i, &pics[2 * i + 1]);
     }
     ok = ok && draw_sheet(pics, 2 * n, 8, path, e);
+    draw_finish(pics, 2 * n);
     found_finish(&f);
     mem_free(rgb);
     mem_free(pics);

@@ -15,7 +15,7 @@ const char train_credits[] =
     "Microsoft Rocketbox avatars, (c) 2020 Microsoft, MIT. Noto Emoji, (c) 2013 Google LLC, Apache-2.0/OFL. "
     "Thanks to MakeHuman, Kenney, Open Peeps by Pablo Stanley, Poly Haven (all CC0).";
 
-const TrainTask *const articulated_tasks[] = {&pose_task};
+const TrainTask *const articulated_tasks[] = {&pose_task, &flow_task, &pixels_task, &background_task};
 const int articulated_n_tasks = ARRAY_LEN(articulated_tasks);
 
 const TrainTask *articulated_find_task(const char *name)
@@ -70,6 +70,24 @@ bool picture_data_failed(const PictureData *d, bool held_out, Err *e)
     return false;
 }
 
+/* ---- graphs ------------------------------------------------------------------------------------------------------------- */
+
+Node *train_graph_input(Graph *g, const TrainInput *in, int64_t batch, DType type)
+{
+    Shape s = {.n = in->row.n + 1, .d = {batch}};
+    memcpy(s.d + 1, in->row.d, (size_t)in->row.n * sizeof s.d[0]);
+    return graph_input(g, in->name, type, s);
+}
+
+Node *train_add_loss(Graph *g, Node *sum, const char *name, float factor, Node *loss)
+{
+    char output[48];
+    snprintf(output, sizeof output, "loss:%s", name);
+    graph_output(g, output, loss);
+    Node *scaled = op_affine(g, loss, factor, 0);
+    return sum ? op_add(g, sum, scaled) : scaled;
+}
+
 /* ---- marks on pictures ------------------------------------------------------------------------------------------------- */
 
 const uint8_t draw_part_colours[POSE_PARTS][3] = {
@@ -114,12 +132,16 @@ void draw_line(Picture *p, const float a[2], const float b[2], const uint8_t col
     }
 }
 
-bool draw_sheet(Picture *pics, int n, int columns, const char *path, Err *e)
+void draw_finish(Picture *pics, int n)
+{
+    for (int i = 0; i < n; i++)
+        picture_finish(&pics[i]);
+}
+
+bool draw_sheet(const Picture *pics, int n, int columns, const char *path, Err *e)
 {
     Picture sheet = {0};
     bool ok = picture_contact_sheet(pics, n, columns, &sheet, e) && picture_save(&sheet, path, 90, e);
     picture_finish(&sheet);
-    for (int i = 0; i < n; i++)
-        picture_finish(&pics[i]);
     return ok;
 }

@@ -32,6 +32,11 @@ void ffmpeg_begin(void)
     last_words[0] = 0;
 }
 
+bool ffmpeg_spoke(void)
+{
+    return last_words[0];
+}
+
 bool ffmpeg_error(Err *e, int code, const char *fmt, ...)
 {
     char what[700], reason[AV_ERROR_MAX_STRING_SIZE] = "";

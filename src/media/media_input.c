@@ -99,6 +99,8 @@ static bool open_stream(MediaInput *in, const char *name, Err *e)
     av_dict_set(&options, "protocol_whitelist", "none", 0);
     int code = avformat_open_input(&in->f, NULL, NULL, &options); /* frees and clears in->f on error */
     av_dict_free(&options);
+    if (code == AVERROR_INVALIDDATA && ffmpeg_spoke())
+        return ffmpeg_error(e, code, "%s is damaged or cut off", name);
     if (code == AVERROR_INVALIDDATA || (code >= 0 && (in->f->probe_score < LEAST_SCORE || is_unwanted(in->f->iformat->name))))
         return err_set(e, "%s is not a sound, picture or video file, or it is damaged", name);
     if (code < 0)
@@ -170,6 +172,17 @@ int input_video_stream(const MediaInput *in)
             return (int)i;
     }
     return -1;
+}
+
+/* RIFF files (WAV, AVI) say how long they are; 0 and the largest number mean that the writer did not know. */
+bool input_is_cut(const MediaInput *in)
+{
+    uint8_t head[8];
+    struct stat st;
+    if (in->fd < 0 || fstat(in->fd, &st) || !S_ISREG(st.st_mode) || pread(in->fd, head, 8, 0) != 8 || memcmp(head, "RIFF", 4))
+        return false;
+    int64_t size = head[4] | head[5] << 8 | head[6] << 16 | (int64_t)head[7] << 24;
+    return size > 0 && size < UINT32_MAX - 8 && size + 8 > st.st_size + 1; /* some writers forget the padding byte */
 }
 
 double input_seconds(const MediaInput *in, int stream, bool *estimated)

@@ -19,6 +19,8 @@ void ffmpeg_begin(void);
 /* "what: reason", the reason being what FFmpeg logged last on this thread, else the name of the error code. Returns false. */
 bool ffmpeg_error(Err *e, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
+bool ffmpeg_spoke(void); /* has FFmpeg logged an error since ffmpeg_begin? */
+
 /* How YUV is meant. matrix: SWS_CS_*; chroma_left: chroma samples lie on the left luma sample (MPEG), else between two. */
 typedef struct YuvKind { int matrix; bool full_range, chroma_left; } YuvKind;
 
@@ -53,6 +55,7 @@ bool input_open_bytes(MediaInput *in, const void *bytes, size_t n, const char *n
 void input_close(MediaInput *in);
 int input_sound_stream(const MediaInput *in); /* -1: none */
 int input_video_stream(const MediaInput *in); /* moving pictures; -1: none (a cover picture does not count) */
+bool input_is_cut(const MediaInput *in); /* the file says that it is longer than it is */
 double input_seconds(const MediaInput *in, int stream, bool *estimated); /* 0 unknown */
 
 /* ---- decoder.c ------------------------------------------------------------------------------------------------------- */

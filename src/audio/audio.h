@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * audio: what is in a song. Spectra, resampling, mel bands, onsets, tempo, beats, bars, the `.beats` file, and the
+ * per-frame music features that models are conditioned on. Layer 1: works on plain float arrays; knows no tensors, no
+ * graph and no file format but `.beats`.
+ *
+ * Samples are mono floats, full scale ±1, at any rate. T frames, F bands; arrays are [T, F] with F contiguous.
+ * Whoever passes an array keeps it; structs are filled by x_init and emptied by x_finish.
+ */
+#ifndef JIG_AUDIO_H
+#define JIG_AUDIO_H
+
+#include "base/base.h"
+
+#define AUDIO_MAX_SECONDS 7200.0 /* longest song that is analysed */
+
+/* ---- spectra (spectrum.c) ------------------------------------------------------------------------------------------
+ * Frame t is centred on sample t*hop: power[k] = |sum_j w[j] x[t*hop - n_fft/2 + j] exp(-2 pi i jk/n_fft)|^2 with the
+ * periodic Hann window w[j] = 0.5 - 0.5 cos(2 pi j/n_fft), k = 0..n_fft/2. Samples outside the song are zero or its
+ * mirror image without the edge sample (librosa's and torch's center=True with pad_mode "constant" or "reflect"). */
+typedef enum AudioPad { AUDIO_PAD_ZERO, AUDIO_PAD_REFLECT } AudioPad;
+
+typedef struct AudioFft AudioFft; /* one real transform with its window and buffers; one thread at a time */
+
+AudioFft *audio_fft_create(int n_fft); /* n_fft even, 2 or more */
+void audio_fft_destroy(AudioFft *f);
+void audio_fft_power(AudioFft *f, const float *x, int64_t n, int64_t centre, AudioPad pad, float *power); /* [n_fft/2+1] */
+/* out[l] = sum_i x[i] x[i+l], l = 0..lags-1. n + lags <= n_fft. */
+void audio_fft_autocorrelate(AudioFft *f, const float *x, int n, float *out, int lags);
+
+int64_t audio_stft_frames(int64_t n, int hop); /* 1 + floor(n / hop) */
+void audio_stft_power(int n_fft, int hop, AudioPad pad, const float *x, int64_t n, float *power); /* [T, n_fft/2+1] */
+
+/* ---- levels (level.c) ---------------------------------------------------------------------------------------------- */
+void audio_rms(const float *x, int64_t n, int frame, int hop, float *rms); /* [T], frames centred, zeros outside */
+float audio_centroid(const float *power, int n_fft, double rate);           /* Hz, weighted by magnitude; 0 for silence */
+
+/* ---- resampling (resample.c): libsoxr ------------------------------------------------------------------------------
+ * *out has round(n * to / from) samples and is the caller's (mem_free). Rates 1,000 to 768,000 Hz. */
+bool audio_resample(const float *x, int64_t n, double from, double to, float **out, int64_t *n_out, Err *e);
+
+/* ---- mel bands (mel.c) ---------------------------------------------------------------------------------------------
+ * Triangles between bands+2 points equally spaced in mel from lo to hi.
+ * Slaney: m = 3f/200 below 1 kHz, else 15 + 27 ln(f/1000)/ln 6.4.  HTK: m = 2595 log10(1 + f/700).
+ * area_norm multiplies each triangle by 2/(f_right - f_left) (librosa's norm="slaney"). */
+typedef enum AudioMelScale { AUDIO_MEL_SLANEY, AUDIO_MEL_HTK } AudioMelScale;
+
+typedef struct AudioMel {
+    int n_fft, bands;
+    int *first, *count, *at; /* [bands] band b takes power bins first..first+count-1 with weight[at...] */
+    float *weight;
+} AudioMel;
+
+void audio_mel_init(AudioMel *m, double rate, int n_fft, int bands, double lo, double hi, AudioMelScale scale, bool area_norm);
+void audio_mel_finish(AudioMel *m);
+void audio_mel_apply(const AudioMel *m, const float *power, float *out); /* [n_fft/2+1] -> [bands] */
+/* Mel power of the whole song, [T, bands], without keeping the spectrum. */
+void audio_mel_spectrogram(const AudioMel *m, int hop, AudioPad pad, const float *x, int64_t n, float *out);
+
+/* ---- onset strength (onset.c) --------------------------------------------------------------------------------------
+ * librosa.onset.onset_strength (0.11) with its defaults: STFT 2048 / 512, zero padding, 128 Slaney bands 0..rate/2,
+ * dB = 10 log10(max(S, 1e-10)) floored 80 under the maximum, positive part of the difference to the frame before, mean
+ * or median over bands, moved 3 frames later. out: [1 + n/512]. */
+typedef enum AudioMerge { AUDIO_MERGE_MEAN, AUDIO_MERGE_MEDIAN } AudioMerge;
+void audio_onset_strength(const float *x, int64_t n, double rate, AudioMerge merge, float *out);
+
+/* ---- beat grid (beat_grid.c) ---------------------------------------------------------------------------------------
+ * The beats of one song in seconds from its start, rising. beat_in_bar counts 1..metre, 1 = downbeat.
+ * An empty grid (n = 0) is an honest answer: the song has no beat, and reason says why. */
+typedef struct BeatGrid {
+    int n;
+    double *seconds;    /* [n] */
+    int *beat_in_bar;   /* [n] */
+    double length;      /* of the song, seconds */
+    double tempo;       /* beats per minute: 60 / median interval; 0 with fewer than two beats */
+    int metre;          /* beats in a bar: 3 or 4 when tracked; from a file what most bars have; 0 without beats */
+    float confidence;   /* 0..1: how surely there is a beat that one can dance to; a file's grid has 1 */
+    float bar_confidence; /* 0..1: how surely the downbeats are right */
+    bool steady;        /* a tempo that stays within 2 % of its median over the song */
+    char reason[160];   /* why there is no beat, or what is doubtful; empty when all is well */
+} BeatGrid;
+
+void audio_grid_init(BeatGrid *g);
+void audio_grid_finish(BeatGrid *g);
+void audio_grid_copy(BeatGrid *to, const BeatGrid *from); /* to is initialised here */
+bool audio_grid_has_beat(const BeatGrid *g);              /* two beats or more */
+void audio_grid_set(BeatGrid *g, const double *seconds, const int *beat_in_bar, int n, double length); /* and derive tempo, metre, steady */
+
+/* Position in beats: beat i is at position i; linear between beats; before the first and after the last beat the first
+ * and last interval go on. Needs audio_grid_has_beat. */
+double audio_grid_position(const BeatGrid *g, double t);
+double audio_grid_time(const BeatGrid *g, double position);      /* the inverse */
+double audio_grid_beat_phase(const BeatGrid *g, double t);       /* [0, 1): 0 on a beat */
+double audio_grid_bar_phase(const BeatGrid *g, double t);        /* [0, 1): 0 on a downbeat */
+double audio_grid_half_time_phase(const BeatGrid *g, double t);  /* [0, 1): one turn in two beats, 0 on a downbeat where the metre is even */
+double audio_grid_tempo_at(const BeatGrid *g, double t);         /* beats per minute of the interval around t */
+double audio_grid_beat_distance(const BeatGrid *g, double t);    /* seconds to the nearest beat, extrapolated ones too */
+double audio_grid_downbeat_distance(const BeatGrid *g, double t);
+int audio_grid_bar_position(const BeatGrid *g, int64_t i);       /* 1..metre of beat i; i < 0 and i >= n go on counting */
+
+/* What people correct: the grid earlier or later, twice or half as many beats, another beat as "one", a piece of the
+ * song. Each keeps the grid whole (beats outside the song fall away). */
+void audio_grid_shift(BeatGrid *g, double seconds);
+void audio_grid_double(BeatGrid *g);                 /* a beat between each two; bars keep their number of beats */
+void audio_grid_halve(BeatGrid *g, bool keep_odd);   /* every second beat */
+bool audio_grid_set_downbeat(BeatGrid *g, int i, int metre, Err *e); /* beat i is a "one"; metre 1..16 */
+void audio_grid_cut(BeatGrid *g, double start, double length); /* the piece [start, start+length) becomes the song */
+
+/* ---- beat tracker (tempo.c, beat.c, downbeat.c) --------------------------------------------------------------------
+ * Finds beats and bars of a whole song. Silence, noise and speech give an empty grid with a reason: that is success.
+ * false only for what cannot be analysed (rate out of range, song too long, no memory) or when cancelled. */
+bool audio_track_beats(BeatGrid *g, const float *x, int64_t n, double rate, const Progress *p, Err *e);
+
+/* ---- .beats files (beats_file.c) -----------------------------------------------------------------------------------
+ * Lines `seconds<TAB>beat-in-bar`, 1 = downbeat; `#` begins a comment; empty lines are skipped. What madmom, Beat This
+ * and Sonic Visualiser read. Checked: rising seconds from 0 to length (+ 0.5 s), bars counting 1, 2, 3 … back to 1,
+ * 1..16 beats in a bar, at most 200,000 beats, 8 MB. length <= 0: not known, no check. Each error names its line. */
+bool audio_beats_parse(BeatGrid *g, const char *text, size_t size, double length, Err *e);
+bool audio_beats_read(BeatGrid *g, const char *path, double length, Err *e);
+void audio_beats_format(const BeatGrid *g, Text *out);
+bool audio_beats_write(const BeatGrid *g, const char *path, Err *e);
+
+/* ---- features of a song per video frame (song_features.c) ----------------------------------------------------------
+ * Row i describes the time i/fps. The condition of the motion model (spec of the articulated model, section 2), named
+ * so that models pick columns. Without a beat (empty grid) columns 0..9 and SONG_TEMPO are 0. */
+enum { SONG_MEL_BANDS = 24 };
+typedef enum SongColumn {
+    SONG_BEAT_SIN, SONG_BEAT_COS,     /* of 2 pi beat phase */
+    SONG_BAR_SIN, SONG_BAR_COS,       /* of 2 pi bar phase */
+    SONG_HALF_SIN, SONG_HALF_COS,     /* one turn in two beats */
+    SONG_DOUBLE_SIN, SONG_DOUBLE_COS, /* two turns in a beat */
+    SONG_BEAT_PULSE,                  /* exp(-d^2 / (2 * 0.05^2)), d seconds to the nearest beat */
+    SONG_DOWNBEAT_PULSE,              /* the same to the nearest downbeat */
+    SONG_ONSET,                       /* strongest onset strength in the frame; 1 = the song's 95th percentile of peaks; 0..2 */
+    SONG_LOUDNESS,                    /* 0..1: 40 dB under the song's loud parts .. as loud as them (95th percentile) */
+    SONG_MEL,                         /* 24 log-mel bands, each mean 0 and deviation 1 over the song */
+    SONG_TEMPO = SONG_MEL + SONG_MEL_BANDS, /* log2(local tempo / 120) */
+    SONG_SILENCE,                     /* 1 where there is nothing to hear (below -60 dB of full scale) */
+    SONG_COLUMNS
+} SongColumn;
+
+typedef struct SongFeatures {
+    int64_t frames;
+    double fps;
+    float *rows; /* [frames, SONG_COLUMNS] */
+} SongFeatures;
+
+/* fps 1..240. frames = ceil(n / rate * fps). */
+bool audio_song_features(SongFeatures *f, const float *x, int64_t n, double rate, const BeatGrid *g, double fps, Err *e);
+void audio_song_features_finish(SongFeatures *f);
+
+#endif

@@ -80,7 +80,7 @@ static void check_library(const char *file, int line, const char *included)
 
 static void check_file(const char *root, const char *file)
 {
-    char path[2048], line[4096], included[1024];
+    char path[4200], line[4096], included[1024];
     snprintf(path, sizeof path, "%s/src/%s", root, file);
     FILE *f = fopen(path, "r");
     assert_non_null(f);
@@ -112,14 +112,14 @@ static void check_name(const char *file)
 
 static void walk(const char *root, const char *dir)
 {
-    char path[2048];
+    char path[4200];
     snprintf(path, sizeof path, "%s/src%s%s", root, *dir ? "/" : "", dir);
     DIR *d = opendir(path);
     assert_non_null(d);
     for (struct dirent *e; (e = readdir(d));) {
         if (e->d_name[0] == '.')
             continue;
-        char child[2048], full[4096];
+        char child[2048], full[6400];
         snprintf(child, sizeof child, "%s%s%s", dir, *dir ? "/" : "", e->d_name);
         snprintf(full, sizeof full, "%s/src/%s", root, child);
         struct stat st;

@@ -4,7 +4,7 @@
  * so that it belongs to the project. Human proportions (about 7 heads), arms a hand's width away from the body, both feet on
  * the ground: what the pose network finds most easily.
  *
- *     draw_demo demo.png demo.joints.json
+ *     draw_demo demo.png demo.joints.json demo.mask.png
  */
 #include <cairo.h>
 #include <math.h>
@@ -536,15 +536,19 @@ static void draw_head(cairo_t *c)
     }
 }
 
-static void draw_dancer(cairo_t *c)
+static void draw_shadow(cairo_t *c)
 {
-    for (int i = 0; i < 8; i++) { /* shadow on the planks */
+    for (int i = 0; i < 8; i++) {
         cairo_save(c);
         cairo_translate(c, 322, 874);
         cairo_scale(c, 150 - i * 11, 22 - i * 1.5);
         glow(c, 0, 0, 1, hex(0x1d1238), 0.22);
         cairo_restore(c);
     }
+}
+
+static void draw_dancer(cairo_t *c)
+{
     Point hips[8] = {{262, 462}, {248, 500}, {250, 540}, {286, 572}, {318, 566}, {350, 572}, {386, 540}, {374, 462}};
     smooth_path(c, hips, 8);
     ink(c, mix(hex(0x2f7f86), hex(0x2a1747), 0.22), 1);
@@ -574,21 +578,38 @@ static void add_grain(cairo_surface_t *s)
     cairo_surface_mark_dirty(s);
 }
 
-static bool write_joints(const char *path)
+/* The dancer alone, white on black: what the joints file names as its mask. */
+static bool write_mask(const char *path)
 {
+    cairo_surface_t *s = cairo_image_surface_create(CAIRO_FORMAT_ARGB32, W, H), *mask = cairo_image_surface_create(CAIRO_FORMAT_RGB24, W, H);
+    cairo_t *c = cairo_create(s), *m = cairo_create(mask);
+    draw_dancer(c);
+    cairo_set_source_rgb(m, 1, 1, 1);
+    cairo_mask_surface(m, s, 0, 0);
+    bool ok = cairo_surface_write_to_png(mask, path) == CAIRO_STATUS_SUCCESS;
+    cairo_destroy(c);
+    cairo_destroy(m);
+    cairo_surface_destroy(s);
+    cairo_surface_destroy(mask);
+    return ok;
+}
+
+static bool write_joints(const char *path, const char *mask)
+{
+    const char *slash = strrchr(mask, '/');
     FILE *f = fopen(path, "w");
     if (!f) return false;
     fprintf(f, "{\n  \"width\": %d,\n  \"height\": %d,\n  \"joints\": {\n", W, H);
     for (int i = 0; i < JOINTS; i++)
         fprintf(f, "    \"%s\": [%g, %g]%s\n", joints[i].name, joints[i].at.x, joints[i].at.y, i < JOINTS - 1 ? "," : "");
-    fprintf(f, "  }\n}\n");
+    fprintf(f, "  },\n  \"mask\": \"%s\"\n}\n", slash ? slash + 1 : mask);
     return fclose(f) == 0;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        fprintf(stderr, "usage: draw_demo PICTURE.png JOINTS.json\n");
+    if (argc != 4) {
+        fprintf(stderr, "usage: draw_demo PICTURE.png JOINTS.json MASK.png\n");
         return 2;
     }
     cairo_surface_t *s = cairo_image_surface_create(CAIRO_FORMAT_RGB24, W, H);
@@ -599,11 +620,12 @@ int main(int argc, char **argv)
     draw_terrace(c);
     draw_lamps(c);
     draw_things(c);
+    draw_shadow(c);
     draw_dancer(c);
     add_grain(s);
-    bool ok = cairo_surface_write_to_png(s, argv[1]) == CAIRO_STATUS_SUCCESS && write_joints(argv[2]);
+    bool ok = cairo_surface_write_to_png(s, argv[1]) == CAIRO_STATUS_SUCCESS && write_joints(argv[2], argv[3]) && write_mask(argv[3]);
     cairo_destroy(c);
     cairo_surface_destroy(s);
-    if (!ok) fprintf(stderr, "draw_demo: cannot write %s or %s\n", argv[1], argv[2]);
+    if (!ok) fprintf(stderr, "draw_demo: cannot write %s, %s or %s\n", argv[1], argv[2], argv[3]);
     return ok ? 0 : 1;
 }

@@ -12,7 +12,7 @@
  * In order:
  *
  *     model   = articulated_open(folder)                              the networks, or NULL for "none"
- *     figure  = articulated_find(model, picture)                      or figure_read_joints: what is in the picture
+ *     figure  = articulated_find(model, picture)                      or articulated_figure_read_joints: what is in the picture
  *     moves   = articulated_make_moves(model, song)                   or moves read from a file
  *     session = articulated_begin(model, picture, figure, moves)      background, skeleton, poses of all frames
  *     articulated_frame(session, i, rgba)                             any frame, in any order
@@ -32,9 +32,9 @@
 #include "synth/synth.h" /* SynthPart */
 #include "tensor/tensor.h"
 
-/* ---- figure (figure.c, figure_find.c, figure_mask.c, joints_file.c) --------------------------------------------------
+/* ---- figure (figure_make.c, figure_joints.c, figure_cut.c, figure_parts.c, figure_find.c, joints_file.c) --------------------
  * What was found in a picture. All arrays and coordinates are those of the picture itself. */
-enum { FIGURE_JOINTS = 18 }; /* DMOT's, in DMOT's order: motion/motion.h */
+enum { FIGURE_JOINTS = MOTION_JOINTS }; /* in the order of MotionJoint */
 
 typedef enum FigureKind {
     FIGURE_WHOLE, /* a person or something shaped like one, from head to feet */
@@ -49,30 +49,30 @@ typedef struct Figure {
     float joint[FIGURE_JOINTS][2];  /* pixels; joints outside the picture are extrapolated from body proportions */
     float depth[FIGURE_JOINTS];     /* pixels relative to the pelvis, + towards the viewer */
     float presence[FIGURE_JOINTS];  /* 0..1: inside the picture and found */
+    bool  has_depth;                /* depth was measured, not assumed to be 0 */
     uint8_t *mask;                  /* [height, width] coverage, 255 = all figure */
     uint8_t *part;                  /* [height, width] SynthPart where mask > 0, else PART_NONE */
     char note[200];                 /* one line for the user; empty when all is well */
 } Figure;
 
-void figure_finish(Figure *f);
-bool figure_copy(const Figure *f, Figure *out, Err *e);
-bool figure_resize(const Figure *f, int width, int height, Figure *out, Err *e);
-const char *figure_joint_name(int i);       /* "pelvis" ... "r_toe" */
+void articulated_figure_finish(Figure *f);
+bool articulated_figure_copy(const Figure *f, Figure *out, Err *e);
+bool articulated_figure_resize(const Figure *f, int width, int height, Figure *out, Err *e);
 
 /* The file of `jig pose` and --joints: JSON
  *   {"width": 640, "height": 960, "joints": {"pelvis": [318, 498], ..., "l_toe": null}, "mask": "me.mask.png"}
- * A joint is [x, y], [x, y, depth], or null when it is not in the picture; pelvis, neck, head, both shoulders and hips must
- * be there. Left-out joints count as null. "mask" is optional: a picture beside the file (white or opaque = figure), whose
+ * A joint is [x, y], [x, y, depth], or null when it is not in the picture; neck, head and both shoulders must be there.
+ * Left-out joints count as null. "mask" is optional: a picture beside the file (white or opaque = figure), whose
  * name may hold no folder. Coordinates are scaled when the picture has another size than width x height.
  * When there is no mask, the picture's alpha is it, and without alpha the figure is cut out by colour around the joints. */
-bool figure_read_joints(Figure *out, const char *path, const Picture *picture, Err *e);
-bool figure_write_joints(const Figure *f, const char *path, const char *mask_name, Err *e); /* mask_name NULL: none */
-/* Mask and parts for known joints: joint [18][2], presence and depth as above; depth and presence may be NULL. */
-bool figure_from_joints(Figure *out, const Picture *picture, const float (*joint)[2], const float *depth,
+bool articulated_figure_read_joints(Figure *out, const char *path, const Picture *picture, Err *e);
+bool articulated_figure_write_joints(const Figure *f, const char *path, const char *mask_name, Err *e); /* mask_name NULL: none */
+/* Mask and parts for known joints: joint [FIGURE_JOINTS][2], presence and depth as above; depth and presence may be NULL. */
+bool articulated_figure_from_joints(Figure *out, const Picture *picture, const float (*joint)[2], const float *depth,
                         const float *presence, Err *e);
 /* The picture with mask, parts and bones drawn over it, for people to look at. */
-bool figure_draw(const Figure *f, const Picture *picture, Picture *out, Err *e);
-bool figure_mask_picture(const Figure *f, Picture *out, Err *e); /* grey, opaque */
+bool articulated_figure_draw(const Figure *f, const Picture *picture, Picture *out, Err *e);
+bool articulated_figure_mask(const Figure *f, Picture *out, Err *e); /* grey, opaque */
 
 /* ---- model (model.c) --------------------------------------------------------------------------------------------------
  * A folder with model.json and any of pose.safetensors (K), motion.safetensors (M), flow.safetensors (P), pixels.safetensors
@@ -101,15 +101,27 @@ typedef struct ArticulatedOptions {
     bool    loop;        /* the end of the dance flows into its beginning */
     bool    shadow;
     bool    transparent; /* no background: frames have alpha */
+    const char *background; /* "#rrggbb" behind pictures that have alpha */
     int     warp;        /* ArticulatedWarp */
 } ArticulatedOptions;
 
 extern const OptTable articulated_options;
 
+/* ---- moves as files (moves_file.c) --------------------------------------------------------------------------------------
+ * safetensors: "moves" F32 [T, 56], "beats" F64 as I64 microseconds [n], "beat_in_bar" I32 [n]; metadata "class" = "moves",
+ * "fps" = "25". Names ending in .bvh are written as BVH (without beats). Read by content: safetensors, BVH or DMOT.
+ * Moves with a beat grid of their own are re-timed beat by beat onto `grid` where that has beats too; moves shorter than
+ * `seconds` are repeated with a smooth seam, longer ones cut. */
+bool moves_read_for(Moves *out, const char *path, const BeatGrid *grid, double seconds, Err *e);
+bool moves_write_for(const Moves *m, const char *path, const BeatGrid *grid, Err *e);
+
 /* ---- moves for a song (generate.c, compose.c) --------------------------------------------------------------------------
  * samples: mono at `rate`. grid: its beats, may be empty (idle sway). Moves are 25 frames a second, as long as the song. */
 bool articulated_make_moves(ArticulatedModel *m, const float *samples, int64_t n, double rate, const BeatGrid *grid,
                             const ArticulatedOptions *o, Moves *out, const Progress *p, Err *e);
+
+/* Bytes that dancing needs beyond what is in memory already: for --dry-run. model may be NULL. */
+uint64_t articulated_bytes(const ArticulatedModel *m, const Picture *picture, double seconds, const ArticulatedOptions *o);
 
 /* ---- frames (session.c) ------------------------------------------------------------------------------------------------
  * The session copies what it needs: picture, figure and moves may be freed after begin. */

@@ -3,6 +3,7 @@
  * Colours, vignette, blur, noise of a camera; loss of size and JPEG of a file.
  */
 #include "synth/degrade.h"
+#include "synth/fast.h"
 
 #include <math.h>
 #include <string.h>
@@ -20,7 +21,7 @@ void grade_draw(Grade *g, Rng *r)
     g->gamma = expf(0.15f * rng_normal(r));
     g->contrast = rng_range(r, 0.8f, 1.2f);
     g->lift = rng_chance(r, 0.2f) ? rng_range(r, 0, 25) : 0;
-    g->saturation = rng_chance(r, 0.06f) ? 0 : rng_range(r, 0.6f, 1.3f);
+    g->saturation = rng_chance(r, 0.06f) ? 0 : rng_chance(r, 0.5f) ? 1 : rng_range(r, 0.6f, 1.3f);
     g->vignette = rng_chance(r, 0.2f) ? rng_range(r, 0.05f, 0.5f) : 0;
     g->blur = rng_chance(r, 0.35f) ? rng_range(r, 0.3f, 1.2f) : 0;
     g->smear[0] = g->smear[1] = 0;
@@ -46,31 +47,58 @@ void grain_init(Grain *g, uint64_t seed)
         g->at[i] = (int8_t)CLAMP(lrintf(32 * rng_normal(&r)), -127, 127);
 }
 
-static void blur_line(const uint8_t *in, uint8_t *out, int n, int step, int inner, const int *k, int radius)
+/* out[i] = sum of k[t] in[i + t * step] >> 8; k sums to 256. Sums fit 16 bits, which lets the compiler use wide vectors. */
+SYNTH_FAST static void weigh(const uint8_t *in, ptrdiff_t step, int n, const uint16_t *k, int taps, uint16_t *sum, uint8_t *out)
 {
-    /* n positions `step` bytes apart, `inner` bytes side by side at each */
-    for (int i = 0; i < n; i++) {
-        for (int c = 0; c < inner; c++) {
-            int sum = 32768;
-            for (int t = -radius; t <= radius; t++)
-                sum += k[t + radius] * in[(size_t)CLAMP(i + t, 0, n - 1) * step + c];
-            out[(size_t)i * step + c] = (uint8_t)(sum >> 16);
-        }
+    for (int i = 0; i < n; i++)
+        sum[i] = 128;
+    for (int t = 0; t < taps; t++) {
+        const uint8_t *p = in + t * step;
+        uint16_t weight = k[t];
+        for (int i = 0; i < n; i++)
+            sum[i] = (uint16_t)(sum[i] + weight * p[i]);
     }
+    for (int i = 0; i < n; i++)
+        out[i] = (uint8_t)(sum[i] >> 8);
 }
 
 static void blur(float sigma, int size, uint8_t *rgb, uint8_t *scratch)
 {
-    int radius = MIN(6, (int)ceilf(2.2f * sigma)), k[13], total = 0;
-    float weight[13], sum = 0;
+    enum { REACH = 6 };
+    int radius = MIN(REACH, (int)ceilf(2.2f * sigma)), total = 0, row = 3 * size;
+    uint16_t k[2 * REACH + 1];
+    float weight[2 * REACH + 1], sum = 0;
     for (int t = -radius; t <= radius; t++)
         sum += weight[t + radius] = expf(-0.5f * t * t / (sigma * sigma));
     for (int t = 0; t <= 2 * radius; t++)
-        total += k[t] = (int)(weight[t] / sum * 65536);
-    k[radius] += 65536 - total;
-    for (int y = 0; y < size; y++)
-        blur_line(rgb + (size_t)3 * y * size, scratch + (size_t)3 * y * size, size, 3, 3, k, radius);
-    blur_line(scratch, rgb, size, 3 * size, 3 * size, k, radius);
+        total += k[t] = (uint16_t)(weight[t] / sum * 256);
+    k[radius] += 256 - total;
+    uint8_t *line = mem_alloc(row + 6 * REACH);
+    uint16_t *wide = mem_alloc(sizeof *wide * row);
+    for (int y = 0; y < size; y++) { /* rows with both ends repeated */
+        const uint8_t *in = rgb + (size_t)y * row;
+        for (int i = 0; i < 3 * radius; i++) {
+            line[i] = in[i % 3];
+            line[3 * radius + row + i] = in[row - 3 + i % 3];
+        }
+        memcpy(line + 3 * radius, in, row);
+        weigh(line, 3, row, k, 2 * radius + 1, wide, scratch + (size_t)y * row);
+    }
+    for (int y = 0; y < size; y++) {
+        int top = y - radius, low = y + radius;
+        if (top >= 0 && low < size) {
+            weigh(scratch + (size_t)top * row, row, row, k, 2 * radius + 1, wide, rgb + (size_t)y * row);
+            continue;
+        }
+        for (int i = 0; i < row; i++) {
+            int v = 128;
+            for (int t = -radius; t <= radius; t++)
+                v += k[t + radius] * scratch[(size_t)CLAMP(y + t, 0, size - 1) * row + i];
+            rgb[(size_t)y * row + i] = (uint8_t)(v >> 8);
+        }
+    }
+    mem_free(line);
+    mem_free(wide);
 }
 
 static void smear(const float by[2], int size, uint8_t *rgb, uint8_t *scratch)
@@ -92,6 +120,25 @@ static void smear(const float by[2], int size, uint8_t *rgb, uint8_t *scratch)
         }
 }
 
+static void colour_pixels(const uint8_t table[3][256], int keep, size_t n, uint8_t *p)
+{
+    for (size_t i = 0; i < n; i++, p += 3) {
+        int r = table[0][p[0]], g = table[1][p[1]], b = table[2][p[2]];
+        if (keep != 256) {
+            int grey = (77 * r + 150 * g + 29 * b) >> 8, rest = grey * (256 - keep);
+            r = (keep * r + rest) >> 8;
+            g = (keep * g + rest) >> 8;
+            b = (keep * b + rest) >> 8;
+            r = CLAMP(r, 0, 255);
+            g = CLAMP(g, 0, 255);
+            b = CLAMP(b, 0, 255);
+        }
+        p[0] = (uint8_t)r;
+        p[1] = (uint8_t)g;
+        p[2] = (uint8_t)b;
+    }
+}
+
 void grade_apply(const Grade *g, int size, uint8_t *rgb, uint8_t *scratch)
 {
     if (g->smear[0] != 0 || g->smear[1] != 0)
@@ -105,16 +152,7 @@ void grade_apply(const Grade *g, int size, uint8_t *rgb, uint8_t *scratch)
             v = ((v - 0.5f) * g->contrast + 0.5f) * (255 - g->lift) + g->lift;
             table[c][i] = (uint8_t)CLAMP(v + 0.5f, 0.0f, 255.0f);
         }
-    int keep = (int)lrintf(g->saturation * 256);
-    size_t n = (size_t)size * size;
-    for (size_t i = 0; i < n; i++) {
-        uint8_t *p = rgb + 3 * i;
-        int q[3] = {table[0][p[0]], table[1][p[1]], table[2][p[2]]}, grey = (77 * q[0] + 150 * q[1] + 29 * q[2]) >> 8;
-        for (int c = 0; c < 3; c++) {
-            int v = grey + ((keep * (q[c] - grey)) >> 8);
-            p[c] = (uint8_t)CLAMP(v, 0, 255);
-        }
-    }
+    colour_pixels(table, (int)lrintf(g->saturation * 256), (size_t)size * size, rgb);
     for (int y = 0; y < size && g->vignette > 0; y++)
         for (int x = 0; x < size; x++) {
             float u = 2 * (x + 0.5f) / size - 1, v = 2 * (y + 0.5f) / size - 1;

@@ -5,6 +5,7 @@
  * renderings for training need it for every second picture.
  */
 #include "synth/degrade.h"
+#include "synth/fast.h"
 
 #include <math.h>
 #include <string.h>
@@ -27,7 +28,7 @@ static void basis_init(Basis *b)
 }
 
 /* out = m in, for 8x8 matrices: rows of `in` are added with weights, which vectorises. */
-static void product(const float m[8][8], const float in[8][8], float out[8][8])
+SYNTH_INLINE void product(const float m[8][8], const float in[8][8], float out[8][8])
 {
     for (int i = 0; i < 8; i++) {
         float row[8] = {0};
@@ -38,7 +39,7 @@ static void product(const float m[8][8], const float in[8][8], float out[8][8])
     }
 }
 
-static void lossy_block(const Basis *b, const float steps[64], const float inverse[64], float *at, int stride)
+SYNTH_INLINE void lossy_block(const Basis *b, const float steps[64], const float inverse[64], float *at, int stride)
 {
     float a[8][8], t[8][8];
     for (int y = 0; y < 8; y++)
@@ -56,7 +57,7 @@ static void lossy_block(const Basis *b, const float steps[64], const float inver
         memcpy(at + (size_t)y * stride, a[y], sizeof a[y]);
 }
 
-static void lossy_plane(const Basis *b, const uint8_t table[64], int quality, float *plane, int side)
+SYNTH_FAST static void lossy_plane(const Basis *b, const uint8_t table[64], int quality, float *plane, int side)
 {
     int scale = quality < 50 ? 5000 / quality : 200 - 2 * quality;
     float steps[64], inverse[64];
@@ -69,7 +70,7 @@ static void lossy_plane(const Basis *b, const uint8_t table[64], int quality, fl
             lossy_block(b, steps, inverse, plane + (size_t)y * side + x, side);
 }
 
-void degrade_jpeg(int quality, int size, uint8_t *rgb)
+SYNTH_FAST void degrade_jpeg(int quality, int size, uint8_t *rgb)
 {
     int side = (size + 15) / 16 * 16, half = side / 2;
     float *luma = mem_alloc(sizeof *luma * side * side), *blue = mem_zero(sizeof *blue * half * half), *red = mem_zero(sizeof *red * half * half);

@@ -2,6 +2,7 @@
  *
  * Views of pictures, noise, and the flat kinds of places: plain, gradient, noise, pattern. Rooms, streets and stages: room.c.
  */
+#include "synth/fast.h"
 #include "synth/place.h"
 #include "synth/place_internal.h"
 
@@ -52,7 +53,7 @@ float noise_read(const NoiseField *n, float u, float v)
     return a + (v - fv) * (b - a);
 }
 
-void place_view(const Texture *t, float x, float y, float step, int size, uint8_t *rgb)
+SYNTH_FAST void place_view(const Texture *t, float x, float y, float step, int size, uint8_t *rgb)
 {
     int level = step > 1 ? ilogbf(step * 1.2f) : 0;
     level = MIN(level, t->levels - 1);

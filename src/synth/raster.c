@@ -5,6 +5,7 @@
  * found afterwards for the samples that remain visible (shade.c), so overdraw costs little.
  * Both sides of a triangle are drawn (skirts and sleeves are open); light sees the side that faces the camera.
  */
+#include "synth/fast.h"
 #include "synth/synth_internal.h"
 
 #include <string.h>
@@ -51,7 +52,7 @@ static void clear(Layer *l)
 }
 
 /* Soft light from above and the front, a key light with a soft edge, and light along the outline. */
-static void light_vertex(const Light *light, Vec3 n, Vec3 to_eye, float out[3])
+SYNTH_INLINE void light_vertex(const Light *light, Vec3 n, Vec3 to_eye, float out[3])
 {
     float facing = vec3_dot(n, to_eye);
     if (facing < 0) {
@@ -65,7 +66,7 @@ static void light_vertex(const Light *light, Vec3 n, Vec3 to_eye, float out[3])
         out[c] = light->ambient[c] * sky + light->key[c] * key + light->rim[c] * rim;
 }
 
-static void project(Layer *l, const Mesh *m, const Camera *c, const Light *light, const float (*pos)[3],
+SYNTH_FAST static void project(Layer *l, const Mesh *m, const Camera *c, const Light *light, const float (*pos)[3],
                     const float (*normal)[3])
 {
     if (l->vertex_room < m->n_verts) {
@@ -74,11 +75,13 @@ static void project(Layer *l, const Mesh *m, const Camera *c, const Light *light
         l->vertex_room = m->n_verts;
     }
     float low[2] = {1e9f, 1e9f}, high[2] = {-1e9f, -1e9f};
+    float sin_pitch = sinf(c->pitch), cos_pitch = cosf(c->pitch);
     Vec3 eye = vec3(0, c->height, c->distance);
     for (int i = 0; i < m->n_verts; i++) {
         ScreenVertex *v = &l->vertex[i];
         Vec3 world = vec3_from(pos[i]);
-        v->view = camera_view(c, world);
+        float up = world.y - c->height, away = c->distance - world.z;
+        v->view = vec3(world.x, cos_pitch * up - sin_pitch * away, cos_pitch * away + sin_pitch * up);
         v->iz = v->view.z > 0.05f ? 1 / v->view.z : 0;
         v->x = 2 * (c->focal * v->view.x * v->iz + c->cx);
         v->y = 2 * (c->cy - c->focal * v->view.y * v->iz);
@@ -99,7 +102,7 @@ static void project(Layer *l, const Mesh *m, const Camera *c, const Light *light
 }
 
 /* Is the cut-out's texture there at this point of the triangle? */
-static bool solid(const Texture *t, int level, const Mesh *m, const uint16_t *tri, const float b[3])
+SYNTH_INLINE bool solid(const Texture *t, int level, const Mesh *m, const uint16_t *tri, const float b[3])
 {
     float u = 0, v = 0, rgba[4];
     for (int k = 0; k < 3; k++) {
@@ -110,50 +113,65 @@ static bool solid(const Texture *t, int level, const Mesh *m, const uint16_t *tr
     return rgba[3] >= 128;
 }
 
-/* Edge functions are positive inside, whichever way the triangle turns. The small tolerance closes seams between neighbours;
- * where both claim a sample the depth decides. */
-static void fill(Layer *l, const Mesh *m, int t, const Texture *cut, int cut_level)
+/* Narrows the row's span [*x0, *x1] (offsets from its first sample) to where w + offset * step >= -tolerance. `inverse` is
+ * 1 / step. The tolerance closes seams between neighbours; where both claim a sample the depth decides. */
+SYNTH_INLINE void narrow(float w, float step, float inverse, float *x0, float *x1)
+{
+    const float tolerance = 1e-4f;
+    float at = -(w + tolerance) * inverse;
+    if (step > 0)
+        *x0 = MAX(*x0, at);
+    else if (step < 0)
+        *x1 = MIN(*x1, at);
+    else if (w < -tolerance)
+        *x1 = -1;
+}
+
+SYNTH_INLINE void fill(Layer *l, const Mesh *m, int t, const Texture *cut, int cut_level)
 {
     const uint16_t *tri = m->tri[t];
     const ScreenVertex *a = &l->vertex[tri[0]], *b = &l->vertex[tri[1]], *c = &l->vertex[tri[2]];
-    float area = (b->x - a->x) * (c->y - a->y) - (c->x - a->x) * (b->y - a->y);
-    if (fabsf(area) < 1e-6f || a->iz <= 0 || b->iz <= 0 || c->iz <= 0)
-        return;
     float fx0 = MIN(a->x, MIN(b->x, c->x)), fx1 = MAX(a->x, MAX(b->x, c->x));
     float fy0 = MIN(a->y, MIN(b->y, c->y)), fy1 = MAX(a->y, MAX(b->y, c->y));
-    if (fx1 < 0 || fy1 < 0 || fx0 >= l->w || fy0 >= l->h)
+    /* samples lie at .5; casts of what is not negative are floors */
+    int x0 = (int)MAX(fx0 + 0.49f, 0.0f), x1 = (int)CLAMP(fx1 + 0.51f, 0.0f, (float)l->w) - 1;
+    int y0 = (int)MAX(fy0 + 0.49f, 0.0f), y1 = (int)CLAMP(fy1 + 0.51f, 0.0f, (float)l->h) - 1;
+    float area = (b->x - a->x) * (c->y - a->y) - (c->x - a->x) * (b->y - a->y);
+    if (x0 > x1 || y0 > y1 || fabsf(area) < 1e-6f || a->iz <= 0 || b->iz <= 0 || c->iz <= 0)
         return;
-    int x0 = (int)ceilf(MAX(fx0, 0.0f) - 0.51f), x1 = (int)floorf(MIN(fx1, (float)l->w - 0.5f) - 0.49f);
-    int y0 = (int)ceilf(MAX(fy0, 0.0f) - 0.51f), y1 = (int)floorf(MIN(fy1, (float)l->h - 0.5f) - 0.49f);
-    x0 = MAX(x0, 0);
-    y0 = MAX(y0, 0);
-    x1 = MIN(x1, l->w - 1);
-    y1 = MIN(y1, l->h - 1);
-    float inv = 1 / area;
-    float px = x0 + 0.5f, py = y0 + 0.5f;
-    /* barycentric coordinates on the screen and their steps */
-    float bx = (c->y - a->y) * inv, by = -(c->x - a->x) * inv, cx = -(b->y - a->y) * inv, cy = (b->x - a->x) * inv;
+    /* barycentric coordinates on the screen: positive inside, whichever way the triangle turns; and their steps */
+    float inv = 1 / area, px = x0 + 0.5f, py = y0 + 0.5f;
+    float bx = (c->y - a->y) * inv, by = -(c->x - a->x) * inv, cx = -(b->y - a->y) * inv, cy = (b->x - a->x) * inv, ax = -bx - cx;
     float row_b = (px - a->x) * bx + (py - a->y) * by, row_c = (px - a->x) * cx + (py - a->y) * cy;
-    float dzb = b->iz - a->iz, dzc = c->iz - a->iz;
-    const float eps = -1e-4f;
+    float inverse_a = ax != 0 ? 1 / ax : 0, inverse_b = bx != 0 ? 1 / bx : 0, inverse_c = cx != 0 ? 1 / cx : 0;
+    float dzb = b->iz - a->iz, dzc = c->iz - a->iz, dz = bx * dzb + cx * dzc;
     for (int y = y0; y <= y1; y++, row_b += by, row_c += cy) {
-        float wb = row_b, wc = row_c;
-        float *iz = l->iz + (size_t)y * l->w;
-        uint32_t *id = l->tri + (size_t)y * l->w;
-        for (int x = x0; x <= x1; x++, wb += bx, wc += cx) {
-            float wa = 1 - wb - wc;
-            if (wa < eps || wb < eps || wc < eps)
+        float from = 0, to = (float)(x1 - x0);
+        narrow(1 - row_b - row_c, ax, inverse_a, &from, &to);
+        narrow(row_b, bx, inverse_b, &from, &to);
+        narrow(row_c, cx, inverse_c, &from, &to);
+        if (from > to)
+            continue;
+        int first = (int)from, last = (int)to;
+        first += first < from;
+        float *iz = l->iz + (size_t)y * l->w + x0;
+        uint32_t *id = l->tri + (size_t)y * l->w + x0;
+        float depth = a->iz + row_b * dzb + row_c * dzc + first * dz;
+        for (int x = first; x <= last; x++, depth += dz) {
+            if (depth <= iz[x])
                 continue;
-            float depth = a->iz + wb * dzb + wc * dzc;
-            if (depth <= iz[x] || (cut && !solid(cut, cut_level, m, tri, (float[3]){wa, wb, wc})))
-                continue;
+            if (cut) {
+                float wb = row_b + x * bx, wc = row_c + x * cx;
+                if (!solid(cut, cut_level, m, tri, (float[3]){1 - wb - wc, wb, wc}))
+                    continue;
+            }
             iz[x] = depth;
             id[x] = t + 1;
         }
     }
 }
 
-void raster_draw(Layer *l, const Mesh *m, const Dress *dress, const Camera *c, const Light *light,
+SYNTH_FAST void raster_draw(Layer *l, const Mesh *m, const Dress *dress, const Camera *c, const Light *light,
                  const float (*pos)[3], const float (*normal)[3])
 {
     clear(l);

@@ -4,6 +4,7 @@
  * A pixel that lies inside one part is coloured from two of its four samples, an edge pixel from all that are covered; with
  * the texture level chosen for the pixel's size this cannot be told from four (measured in tests/synth/test_raster.c).
  */
+#include "synth/fast.h"
 #include "synth/synth_internal.h"
 
 #include <string.h>
@@ -12,12 +13,14 @@ int material_level(const Material *m, float density, float pixels_per_metre)
 {
     /* texels a pixel = uv per metre * texels per uv / pixels per metre; half a level sharper than the rule, as film is */
     float texels = density * MAX(m->repeat, 1.0f) * m->texture->w[0] / pixels_per_metre * 0.75f;
-    int level = texels > 1 ? ilogbf(texels) : 0;
+    int level = 0;
+    for (; texels >= 2; texels *= 0.5f)
+        level++;
     return MIN(level, m->texture->levels - 1);
 }
 
 /* Barycentric coordinates on the body of the point that triangle t shows at (x, y) of the doubled picture. */
-static void locate(const Layer *l, const uint16_t *tri, float x, float y, float b[3])
+SYNTH_INLINE void locate(const Layer *l, const uint16_t *tri, float x, float y, float b[3])
 {
     const ScreenVertex *p = &l->vertex[tri[0]], *q = &l->vertex[tri[1]], *r = &l->vertex[tri[2]];
     float inv = 1 / ((q->x - p->x) * (r->y - p->y) - (r->x - p->x) * (q->y - p->y));
@@ -29,9 +32,11 @@ static void locate(const Layer *l, const uint16_t *tri, float x, float y, float 
     b[2] = wr * sum;
 }
 
-static float mirror_repeat(float u)
+SYNTH_INLINE float mirror_repeat(float u)
 {
-    float t = u - 2 * floorf(0.5f * u);
+    int whole = (int)(0.5f * u);
+    float t = u - 2 * whole;
+    t = t < 0 ? t + 2 : t;
     return t > 1 ? 2 - t : t;
 }
 
@@ -42,7 +47,7 @@ typedef struct Shader {
     float per_metre;
 } Shader;
 
-static void shade(const Shader *s, uint32_t t, float x, float y, float out[3])
+SYNTH_INLINE void shade(const Shader *s, uint32_t t, float x, float y, float out[3])
 {
     const uint16_t *tri = s->m->tri[t];
     const Material *mat = &s->dress->material[s->dress->group[t]];
@@ -65,7 +70,7 @@ static void shade(const Shader *s, uint32_t t, float x, float y, float out[3])
 }
 
 /* The part that most of a pixel's covered samples show; ties go to the first. */
-static int common_part(const Mesh *m, const uint32_t id[4])
+SYNTH_INLINE int common_part(const Mesh *m, const uint32_t id[4])
 {
     int best = 0, best_count = 0;
     for (int i = 0; i < 4; i++) {
@@ -82,9 +87,18 @@ static int common_part(const Mesh *m, const uint32_t id[4])
     return best;
 }
 
+/* Then two samples on a diagonal stand for all four. */
+SYNTH_INLINE bool inside_one_part(const Mesh *m, const uint32_t id[4])
+{
+    if (!id[0] || !id[1] || !id[2] || !id[3])
+        return false;
+    int part = m->part[id[0] - 1];
+    return m->part[id[1] - 1] == part && m->part[id[2] - 1] == part && m->part[id[3] - 1] == part;
+}
+
 static const float sample_at[4][2] = {{0.5f, 0.5f}, {1.5f, 0.5f}, {0.5f, 1.5f}, {1.5f, 1.5f}};
 
-static void gather(const Layer *l, int x, int y, uint32_t id[4])
+SYNTH_INLINE void gather(const Layer *l, int x, int y, uint32_t id[4])
 {
     const uint32_t *p = l->tri + (size_t)2 * y * l->w + 2 * x;
     id[0] = p[0];
@@ -93,7 +107,7 @@ static void gather(const Layer *l, int x, int y, uint32_t id[4])
     id[3] = p[l->w + 1];
 }
 
-void shade_picture(const Layer *l, const Mesh *m, const Dress *dress, const Camera *c, int size, uint8_t *rgba,
+SYNTH_FAST void shade_picture(const Layer *l, const Mesh *m, const Dress *dress, const Camera *c, int size, uint8_t *rgba,
                    uint8_t *parts)
 {
     Shader s = {l, m, dress, c->focal / MAX(0.1f, c->distance)};
@@ -107,9 +121,7 @@ void shade_picture(const Layer *l, const Mesh *m, const Dress *dress, const Came
             if (covered == 0)
                 continue;
             int part = common_part(m, id);
-            bool inside = covered == 4;
-            for (int i = 0; i < 4 && inside; i++)
-                inside = m->part[id[i] - 1] == part;
+            bool inside = inside_one_part(m, id);
             float sum[3] = {0}, n = 0;
             for (int i = 0; i < 4; i++) {
                 if (!id[i] || (inside && (i == 1 || i == 2)))
@@ -130,11 +142,11 @@ void shade_picture(const Layer *l, const Mesh *m, const Dress *dress, const Came
 }
 
 /* Depth in the source one sample around (x, y) of the doubled picture, the farthest surface near enough to be the same. */
-static bool seen_at(const Layer *source, float x, float y, float iz)
+SYNTH_INLINE bool seen_at(const Layer *source, float x, float y, float iz)
 {
-    int ix = (int)floorf(x), iy = (int)floorf(y);
-    if (x < 0 || y < 0 || ix >= source->w || iy >= source->h)
+    if (!(x >= 0 && y >= 0 && x < source->w && y < source->h))
         return false;
+    int ix = (int)x, iy = (int)y;
     /* 2 cm of depth, more at grazing angles: the least depth of a cross of samples decides */
     float least = 1e9f;
     static const int8_t step[5][2] = {{0, 0}, {1, 0}, {-1, 0}, {0, 1}, {0, -1}};
@@ -147,7 +159,7 @@ static bool seen_at(const Layer *source, float x, float y, float iz)
     return least < 1e9f && 1 / iz <= 1 / least + 0.012f;
 }
 
-void shade_flow(const Layer *target, const Layer *source, const Mesh *m, const Camera *c, int size, float *flow,
+SYNTH_FAST void shade_flow(const Layer *target, const Layer *source, const Mesh *m, const Camera *c, int size, float *flow,
                 uint8_t *visible)
 {
     memset(flow, 0, sizeof *flow * 2 * size * size);
@@ -159,9 +171,10 @@ void shade_flow(const Layer *target, const Layer *source, const Mesh *m, const C
             if (!(id[0] | id[1] | id[2] | id[3]))
                 continue;
             int part = common_part(m, id), n = 0, seen = 0;
+            bool inside = inside_one_part(m, id);
             float dx = 0, dy = 0, nearest = 0;
             for (int i = 0; i < 4; i++) { /* of the pixel's samples of that part, those on the nearest surface */
-                if (!id[i] || m->part[id[i] - 1] != part)
+                if (!id[i] || m->part[id[i] - 1] != part || (inside && (i == 1 || i == 2)))
                     continue;
                 float iz = target->iz[(size_t)(2 * y + i / 2) * target->w + 2 * x + i % 2];
                 if (n > 0 && 1 / iz > 1 / nearest + 0.05f)

@@ -91,10 +91,14 @@ void shadow_cast(Shadow *s, const Mesh *m, const Camera *c, const Light *light, 
         box(contact, s->scratch, s->side, small);
         box(cast, s->scratch, s->side, large);
     }
+    s->first = s->side;
+    s->last = -1;
     float ambient = light->ambient[1], key = light->key[1], lit = MAX(ambient + key, 1e-3f);
     for (size_t i = 0; i < n; i++) {
         float under = 1 - expf(-contact[i]), hidden = 1 - expf(-1.5f * cast[i]);
         s->cover[i] = strength * (1 - (1 - 0.8f * under) * (1 - (0.15f + 0.85f * key / lit) * hidden));
+        if (s->cover[i] > 0.003f)
+            s->last = (int)(i / s->side), s->first = MIN(s->first, s->last);
     }
     mem_free(cast);
 }
@@ -102,7 +106,7 @@ void shadow_cast(Shadow *s, const Mesh *m, const Camera *c, const Light *light, 
 void shadow_apply(const Shadow *s, uint8_t *rgb)
 {
     int side = s->side, size = 2 * side;
-    for (int y = 0; y < size; y++) {
+    for (int y = MAX(0, 2 * s->first - 2); y < MIN(size, 2 * s->last + 4); y++) {
         float v = CLAMP(0.5f * y - 0.25f, 0.0f, side - 1.001f);
         const float *a = s->cover + (size_t)(int)v * side, *b = a + side;
         float fv = v - (int)v;

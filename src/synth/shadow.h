@@ -11,6 +11,7 @@
 typedef struct Shadow {
     int side;
     float *cover, *scratch; /* [side][side] 0 lit .. 1 dark */
+    int first, last; /* rows that are not all lit */
 } Shadow;
 
 void shadow_init(Shadow *s, int size);

@@ -9,6 +9,7 @@
  * Trunk, head and feet are taken relative to the canonical body at rest (motion_rest): where that stands straight with flat
  * soles, so does the figure, whatever the angles of its own skeleton. Limbs take the pose's directions as they are.
  */
+#include "synth/fast.h"
 #include "synth/synth_internal.h"
 
 #include <string.h>
@@ -184,7 +185,7 @@ void skin_pose(const Mesh *m, const Pose pose, const Bearing *b, float lift, Pos
     skin_move(out, vec3(0, lift - lowest_sole(m, out), 0));
 }
 
-void skin_apply(const Mesh *m, const Posed *p, float (*pos)[3], float (*normal)[3])
+SYNTH_FAST void skin_apply(const Mesh *m, const Posed *p, float (*pos)[3], float (*normal)[3])
 {
     for (int v = 0; v < m->n_verts; v++) {
         Vec3 q = vec3_from(m->pos[v]), n = vec3_from(m->normal[v]), a = {0, 0, 0}, b = {0, 0, 0};

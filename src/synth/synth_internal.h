@@ -25,7 +25,18 @@ typedef struct Texture {
 void texture_init(Texture *t, const uint8_t *rgba, int w, int h, int limit);
 void texture_finish(Texture *t);
 /* Bilinear, coordinates in texels of that level from its corner, clamped at the border. */
-void texture_read(const Texture *t, int level, float x, float y, float out[4]);
+static inline void texture_read(const Texture *t, int level, float x, float y, float out[4])
+{
+    int w = t->w[level], h = t->h[level];
+    x = CLAMP(x - 0.5f, 0.0f, (float)(w - 1));
+    y = CLAMP(y - 0.5f, 0.0f, (float)(h - 1));
+    int ix = (int)x, iy = (int)y, dx = ix + 1 < w ? 4 : 0, dy = iy + 1 < h ? 4 * w : 0;
+    float fx = x - ix, fy = y - iy;
+    const uint8_t *p = t->rgba[level] + 4 * ((size_t)iy * w + ix);
+    float w11 = fx * fy, w10 = fx - w11, w01 = fy - w11, w00 = 1 - fx - w01;
+    for (int c = 0; c < 4; c++)
+        out[c] = w00 * p[c] + w10 * p[dx + c] + w01 * p[dy + c] + w11 * p[dx + dy + c];
+}
 
 /* ---- figures (body.c, drawn_body.c, puppet.c) ------------------------------------------------------------------------ */
 enum { MATERIALS = 24 };

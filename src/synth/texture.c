@@ -73,16 +73,3 @@ void texture_finish(Texture *t)
     mem_free(t->rgba[0]);
     memset(t, 0, sizeof *t);
 }
-
-void texture_read(const Texture *t, int level, float x, float y, float out[4])
-{
-    int w = t->w[level], h = t->h[level];
-    x = CLAMP(x - 0.5f, 0.0f, (float)(w - 1));
-    y = CLAMP(y - 0.5f, 0.0f, (float)(h - 1));
-    int ix = (int)x, iy = (int)y, dx = ix + 1 < w ? 4 : 0, dy = iy + 1 < h ? 4 * w : 0;
-    float fx = x - ix, fy = y - iy;
-    const uint8_t *p = t->rgba[level] + 4 * ((size_t)iy * w + ix);
-    float w00 = (1 - fx) * (1 - fy), w10 = fx * (1 - fy), w01 = (1 - fx) * fy, w11 = fx * fy;
-    for (int c = 0; c < 4; c++)
-        out[c] = w00 * p[c] + w10 * p[dx + c] + w01 * p[dy + c] + w11 * p[dx + dy + c];
-}

@@ -82,7 +82,7 @@ void video_reader_info(const VideoReader *r, VideoInfo *info)
 /* The decoded frame becomes r->picture. */
 static bool make_picture(VideoReader *r, Err *e)
 {
-    const AVFrame *f = r->d.frame;
+    AVFrame *f = r->d.frame;
     if (f->width != r->sws_w || f->height != r->sws_h || f->format != r->sws_format) { /* streams may change midway */
         sws_freeContext(r->sws);
         r->sws = NULL;
@@ -94,7 +94,8 @@ static bool make_picture(VideoReader *r, Err *e)
     if (!frame_to_picture(f, true, &r->sws, &r->picture, e) || !picture_orient(&r->picture, r->orientation, e))
         return err_context(e, "%s", r->name);
     int w, h;
-    picture_size(r, f->width, f->height, f->sample_aspect_ratio, &w, &h);
+    AVStream *s = r->in.f->streams[r->d.stream];
+    picture_size(r, f->width, f->height, av_guess_sample_aspect_ratio(r->in.f, s, f), &w, &h);
     if (w == r->picture.w && h == r->picture.h)
         return true;
     Picture square;

@@ -71,7 +71,7 @@ static void part_colours(const Figure *f, float mean[SYNTH_PARTS][3])
     float n[SYNTH_PARTS] = {0};
     memset(mean, 0, sizeof(float) * 3 * SYNTH_PARTS);
     for (int t = 0; t < f->mesh->n_tris; t += 3) {
-        const Material *m = &f->dress.material[f->dress.group[t]];
+        const Material *m = &f->dress.material[f->mesh->material[t]];
         float rgba[4] = {255, 255, 255, 255};
         if (m->texture) {
             int level = MIN(3, m->texture->levels - 1);
@@ -118,7 +118,7 @@ static void flatten(Rng *r, Figure *f)
         }
         paint(&f->dress.material[p], c);
     }
-    f->dress.group = f->mesh->part;
+    f->dress.by_part = true;
 }
 
 static void draw_style(Rng *r, Figure *f)
@@ -185,7 +185,6 @@ bool figure_choose(SynthSource *s, Rng *r, SynthLook look, SynthStyle style, Fig
             return false;
         f->mesh = p->mesh;
         f->name = a->name;
-        f->dress.group = f->mesh->material;
         f->dress.material[0] = (Material){&p->texture, {1, 1, 1}, 0};
         if (f->style == STYLE_FLAT || f->style == STYLE_INK)
             f->style = STYLE_POSTER; /* a cut-out keeps its own drawing */
@@ -195,7 +194,6 @@ bool figure_choose(SynthSource *s, Rng *r, SynthLook look, SynthStyle style, Fig
         if (!f->mesh)
             return false;
         f->name = a->skin && strstr(a->path, "kenney") ? a->skin->name : a->name;
-        f->dress.group = f->mesh->material;
         if (shape) {
             if (!dress_shape(s, r, &f->dress))
                 return false;
@@ -208,7 +206,6 @@ bool figure_choose(SynthSource *s, Rng *r, SynthLook look, SynthStyle style, Fig
     } else {
         f->mesh = f->own = drawn_body_make(r);
         f->name = "drawn";
-        f->dress.group = f->mesh->material;
         if (!drawn_body_dress(s, r, f->mesh, &f->dress)) {
             figure_finish(f);
             return false;

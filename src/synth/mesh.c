@@ -27,6 +27,8 @@ Mesh *mesh_create(int n_verts, int n_tris)
     m->weight = arena_alloc(a, sizeof *m->weight * n_verts);
     m->tri = arena_alloc(a, sizeof *m->tri * n_tris);
     m->part = arena_alloc(a, n_tris);
+    m->part2 = arena_alloc(a, n_tris);
+    m->lead = arena_alloc(a, sizeof *m->lead * n_tris);
     m->material = arena_alloc(a, n_tris);
     m->feature = arena_alloc(a, n_tris);
     m->density = arena_alloc(a, sizeof *m->density * n_tris);
@@ -198,28 +200,43 @@ static void bind_skirt(Mesh *m, float hem)
     }
 }
 
+/* How much of each part a vertex is. Above a hem, legs count as trunk. */
+static void part_shares(const Mesh *m, int v, float hem, float share[SYNTH_PARTS])
+{
+    memset(share, 0, sizeof(float) * SYNTH_PARTS);
+    for (int i = 0; i < 4; i++) {
+        int p = part_of_joint[m->joint[v][i]];
+        bool leg = p == PART_L_THIGH || p == PART_R_THIGH || p == PART_L_SHIN || p == PART_R_SHIN;
+        share[leg && m->pos[v][1] > hem ? PART_TRUNK : p] += m->weight[v][i];
+    }
+}
+
+/* Triangles between two parts keep both, so that the border can run smoothly through them. */
 static void label_parts(Mesh *m, float hem)
 {
     for (int t = 0; t < m->n_tris; t++) {
+        if (m->part[t] == PART_NONE && (m->feature[t] == FEATURE_HAIR || m->feature[t] == FEATURE_HAT))
+            m->part[t] = PART_HEAD;
+        m->part2[t] = m->part[t];
         if (m->part[t] != PART_NONE)
             continue;
-        float share[SYNTH_PARTS] = {0}, y = 0;
-        for (int k = 0; k < 3; k++) {
-            int v = m->tri[t][k];
-            y += m->pos[v][1] / 3;
-            for (int i = 0; i < 4; i++)
-                share[part_of_joint[m->joint[v][i]]] += m->weight[v][i];
-        }
-        int best = PART_TRUNK;
+        float share[3][SYNTH_PARTS], sum[SYNTH_PARTS];
+        for (int k = 0; k < 3; k++)
+            part_shares(m, m->tri[t][k], hem, share[k]);
+        for (int p = 0; p < SYNTH_PARTS; p++)
+            sum[p] = p ? share[0][p] + share[1][p] + share[2][p] : -1;
+        int best = PART_TRUNK, next = 0;
         for (int p = 1; p < SYNTH_PARTS; p++)
-            if (share[p] > share[best])
-                best = p;
-        bool leg = best == PART_L_THIGH || best == PART_R_THIGH || best == PART_L_SHIN || best == PART_R_SHIN;
-        if (m->feature[t] == FEATURE_HAIR || m->feature[t] == FEATURE_HAT)
-            best = PART_HEAD;
-        else if (leg && y > hem)
-            best = PART_TRUNK;
+            best = sum[p] > sum[best] ? p : best;
+        for (int p = 1; p < SYNTH_PARTS; p++)
+            next = p != best && sum[p] > sum[next] ? p : next;
+        bool mixed = false;
+        for (int k = 0; k < 3; k++) {
+            m->lead[t][k] = (int8_t)lrintf(127 * CLAMP(share[k][best] - share[k][next], -1.0f, 1.0f));
+            mixed = mixed || m->lead[t][k] < 0;
+        }
         m->part[t] = best;
+        m->part2[t] = mixed ? next : best;
     }
 }
 
@@ -235,13 +252,14 @@ void mesh_complete(Mesh *m)
     }
     m->sole = low;
     m->height = top - low;
+    memcpy(m->part2, m->part, m->n_tris);
     if (!m->flat) {
         float hem = find_hem(m);
         bool skirt = hem < m->rest[JOINT_L_HIP][1];
         if (skirt)
             bind_skirt(m, hem);
-        label_parts(m, skirt ? hem : 1e9f);
         smooth_weights(m, first, 2);
+        label_parts(m, skirt ? hem : 1e9f);
     }
     mem_free(first);
 }

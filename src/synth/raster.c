@@ -31,12 +31,14 @@ void layer_init(Layer *l, int size)
     l->w = l->h = 2 * size;
     l->iz = mem_zero(sizeof *l->iz * l->w * l->h);
     l->tri = mem_zero(sizeof *l->tri * l->w * l->h);
+    l->part = mem_zero((size_t)l->w * l->h);
 }
 
 void layer_finish(Layer *l)
 {
     mem_free(l->iz);
     mem_free(l->tri);
+    mem_free(l->part);
     mem_free(l->vertex);
     memset(l, 0, sizeof *l);
 }
@@ -156,6 +158,7 @@ SYNTH_INLINE void fill(Layer *l, const Mesh *m, int t, const Texture *cut, int c
         first += first < from;
         float *iz = l->iz + (size_t)y * l->w + x0;
         uint32_t *id = l->tri + (size_t)y * l->w + x0;
+        uint8_t *part = l->part + (size_t)y * l->w + x0;
         float depth = a->iz + row_b * dzb + row_c * dzc + first * dz;
         for (int x = first; x <= last; x++, depth += dz) {
             if (depth <= iz[x])
@@ -167,6 +170,13 @@ SYNTH_INLINE void fill(Layer *l, const Mesh *m, int t, const Texture *cut, int c
             }
             iz[x] = depth;
             id[x] = t + 1;
+            part[x] = m->part[t];
+            if (m->part2[t] != m->part[t]) {
+                float wb = row_b + x * bx, wc = row_c + x * cx;
+                const int8_t *lead = m->lead[t];
+                if (lead[0] + wb * (lead[1] - lead[0]) + wc * (lead[2] - lead[0]) < 0)
+                    part[x] = m->part2[t];
+            }
         }
     }
 }
@@ -178,7 +188,7 @@ SYNTH_FAST void raster_draw(Layer *l, const Mesh *m, const Dress *dress, const C
     project(l, m, c, light, pos, normal);
     float per_metre = c->focal / MAX(0.1f, c->distance);
     for (int t = 0; t < m->n_tris; t++) {
-        const Material *mat = &dress->material[dress->group[t]];
+        const Material *mat = &dress->material[dress->by_part ? m->part[t] : m->material[t]];
         const Texture *cut = mat->texture && mat->texture->cut_out ? mat->texture : NULL;
         fill(l, m, t, cut, cut ? material_level(mat, m->density[t], per_metre) : 0);
     }

@@ -47,10 +47,10 @@ typedef struct Shader {
     float per_metre;
 } Shader;
 
-SYNTH_INLINE void shade(const Shader *s, uint32_t t, float x, float y, float out[3])
+SYNTH_INLINE void shade(const Shader *s, uint32_t t, int part, float x, float y, float out[3])
 {
     const uint16_t *tri = s->m->tri[t];
-    const Material *mat = &s->dress->material[s->dress->group[t]];
+    const Material *mat = &s->dress->material[s->dress->by_part ? part : s->m->material[t]];
     float b[3], rgba[4] = {255, 255, 255, 255};
     locate(s->l, tri, x, y, b);
     if (mat->texture) {
@@ -69,43 +69,42 @@ SYNTH_INLINE void shade(const Shader *s, uint32_t t, float x, float y, float out
                  (b[0] * v[tri[0]].light[c] + b[1] * v[tri[1]].light[c] + b[2] * v[tri[2]].light[c]);
 }
 
+/* The four samples of a pixel. */
+typedef struct Four { uint32_t id[4]; uint8_t part[4]; int covered; } Four;
+
+SYNTH_INLINE Four gather(const Layer *l, int x, int y)
+{
+    size_t at = (size_t)2 * y * l->w + 2 * x;
+    const uint32_t *p = l->tri + at;
+    const uint8_t *q = l->part + at;
+    Four f = {{p[0], p[1], p[l->w], p[l->w + 1]}, {q[0], q[1], q[l->w], q[l->w + 1]}, 0};
+    f.covered = (f.id[0] != 0) + (f.id[1] != 0) + (f.id[2] != 0) + (f.id[3] != 0);
+    return f;
+}
+
 /* The part that most of a pixel's covered samples show; ties go to the first. */
-SYNTH_INLINE int common_part(const Mesh *m, const uint32_t id[4])
+SYNTH_INLINE int common_part(const Four *f)
 {
     int best = 0, best_count = 0;
     for (int i = 0; i < 4; i++) {
-        if (!id[i])
-            continue;
-        int count = 0, part = m->part[id[i] - 1];
+        int count = 0;
         for (int k = 0; k < 4; k++)
-            count += id[k] && m->part[id[k] - 1] == part;
-        if (count > best_count) {
+            count += f->id[k] && f->part[k] == f->part[i];
+        if (f->id[i] && count > best_count) {
             best_count = count;
-            best = part;
+            best = f->part[i];
         }
     }
     return best;
 }
 
 /* Then two samples on a diagonal stand for all four. */
-SYNTH_INLINE bool inside_one_part(const Mesh *m, const uint32_t id[4])
+SYNTH_INLINE bool inside_one_part(const Four *f)
 {
-    if (!id[0] || !id[1] || !id[2] || !id[3])
-        return false;
-    int part = m->part[id[0] - 1];
-    return m->part[id[1] - 1] == part && m->part[id[2] - 1] == part && m->part[id[3] - 1] == part;
+    return f->covered == 4 && f->part[0] == f->part[1] && f->part[0] == f->part[2] && f->part[0] == f->part[3];
 }
 
 static const float sample_at[4][2] = {{0.5f, 0.5f}, {1.5f, 0.5f}, {0.5f, 1.5f}, {1.5f, 1.5f}};
-
-SYNTH_INLINE void gather(const Layer *l, int x, int y, uint32_t id[4])
-{
-    const uint32_t *p = l->tri + (size_t)2 * y * l->w + 2 * x;
-    id[0] = p[0];
-    id[1] = p[1];
-    id[2] = p[l->w];
-    id[3] = p[l->w + 1];
-}
 
 SYNTH_FAST void shade_picture(const Layer *l, const Mesh *m, const Dress *dress, const Camera *c, int size, uint8_t *rgba,
                    uint8_t *parts)
@@ -115,19 +114,17 @@ SYNTH_FAST void shade_picture(const Layer *l, const Mesh *m, const Dress *dress,
     memset(parts, 0, (size_t)size * size);
     for (int y = l->y0 / 2; y < l->y1 / 2; y++) {
         for (int x = l->x0 / 2; x < l->x1 / 2; x++) {
-            uint32_t id[4];
-            gather(l, x, y, id);
-            int covered = (id[0] != 0) + (id[1] != 0) + (id[2] != 0) + (id[3] != 0);
-            if (covered == 0)
+            Four f = gather(l, x, y);
+            if (f.covered == 0)
                 continue;
-            int part = common_part(m, id);
-            bool inside = inside_one_part(m, id);
+            bool inside = inside_one_part(&f);
+            int part = inside ? f.part[0] : common_part(&f);
             float sum[3] = {0}, n = 0;
             for (int i = 0; i < 4; i++) {
-                if (!id[i] || (inside && (i == 1 || i == 2)))
+                if (!f.id[i] || (inside && (i == 1 || i == 2)))
                     continue;
                 float colour[3];
-                shade(&s, id[i] - 1, 2 * x + sample_at[i][0], 2 * y + sample_at[i][1], colour);
+                shade(&s, f.id[i] - 1, f.part[i], 2 * x + sample_at[i][0], 2 * y + sample_at[i][1], colour);
                 for (int k = 0; k < 3; k++)
                     sum[k] += colour[k];
                 n++;
@@ -135,8 +132,8 @@ SYNTH_FAST void shade_picture(const Layer *l, const Mesh *m, const Dress *dress,
             size_t o = (size_t)y * size + x;
             for (int k = 0; k < 3; k++)
                 rgba[4 * o + k] = (uint8_t)MIN(sum[k] / n + 0.5f, 255.0f);
-            rgba[4 * o + 3] = (covered * 255 + 2) / 4;
-            parts[o] = covered >= 2 ? part : PART_NONE;
+            rgba[4 * o + 3] = (f.covered * 255 + 2) / 4;
+            parts[o] = f.covered >= 2 ? part : PART_NONE;
         }
     }
 }
@@ -166,15 +163,14 @@ SYNTH_FAST void shade_flow(const Layer *target, const Layer *source, const Mesh 
     memset(visible, 0, (size_t)size * size);
     for (int y = target->y0 / 2; y < target->y1 / 2; y++) {
         for (int x = target->x0 / 2; x < target->x1 / 2; x++) {
-            uint32_t id[4];
-            gather(target, x, y, id);
-            if (!(id[0] | id[1] | id[2] | id[3]))
+            Four f = gather(target, x, y);
+            if (f.covered == 0)
                 continue;
-            int part = common_part(m, id), n = 0, seen = 0;
-            bool inside = inside_one_part(m, id);
+            bool inside = inside_one_part(&f);
+            int part = inside ? f.part[0] : common_part(&f), n = 0, seen = 0;
             float dx = 0, dy = 0, nearest = 0;
             for (int i = 0; i < 4; i++) { /* of the pixel's samples of that part, those on the nearest surface */
-                if (!id[i] || m->part[id[i] - 1] != part || (inside && (i == 1 || i == 2)))
+                if (!f.id[i] || f.part[i] != part || (inside && (i == 1 || i == 2)))
                     continue;
                 float iz = target->iz[(size_t)(2 * y + i / 2) * target->w + 2 * x + i % 2];
                 if (n > 0 && 1 / iz > 1 / nearest + 0.05f)
@@ -183,7 +179,7 @@ SYNTH_FAST void shade_flow(const Layer *target, const Layer *source, const Mesh 
                     dx = dy = 0, n = seen = 0;
                 nearest = MAX(nearest, iz);
                 float b[3], sx = 2 * x + sample_at[i][0], sy = 2 * y + sample_at[i][1];
-                const uint16_t *tri = m->tri[id[i] - 1];
+                const uint16_t *tri = m->tri[f.id[i] - 1];
                 locate(target, tri, sx, sy, b);
                 Vec3 v = vec3_scale(source->vertex[tri[0]].view, b[0]);
                 v = vec3_add(v, vec3_scale(source->vertex[tri[1]].view, b[1]));

@@ -25,8 +25,7 @@ static bool edge(const Layer *l, const Mesh *m, size_t a, size_t b)
         return false;
     if (!s || !t)
         return true;
-    int p = m->part[s - 1], q = m->part[t - 1];
-    if (p != q && !m->flat)
+    if (l->part[a] != l->part[b] && !m->flat)
         return true;
     return fabsf(1 / l->iz[a] - 1 / l->iz[b]) > 0.08f;
 }

@@ -48,9 +48,9 @@ typedef struct Material {
     float repeat;           /* 0: not repeated */
 } Material;
 
-/* A figure's clothes and skin: the material of triangle t is material[group[t]]. */
+/* A figure's clothes and skin: the material of triangle t is material[mesh->material[t]], or of a sample material[its part]. */
 typedef struct Dress {
-    const uint8_t *group; /* the mesh's `material` or `part` array */
+    bool by_part;
     Material material[MATERIALS];
 } Dress;
 
@@ -61,7 +61,8 @@ typedef struct Mesh {
     uint8_t (*joint)[4];
     float (*weight)[4];    /* falling; sum 1 */
     uint16_t (*tri)[3];
-    uint8_t *part;         /* [n_tris] SynthPart */
+    uint8_t *part, *part2; /* [n_tris] SynthPart; the second one where a border runs through the triangle, else the same */
+    int8_t (*lead)[3];     /* [n_tris] at its corners: share of `part` less that of `part2`, in 1/127; the border is at 0 */
     uint8_t *material;     /* [n_tris] index into a Dress */
     uint8_t *feature;      /* [n_tris] FigureFeature: groups to colour */
     float *density;        /* [n_tris] uv length per metre */
@@ -135,6 +136,7 @@ typedef struct Layer {
     int w, h;            /* of the samples: 2 * size */
     float *iz;           /* [h][w] 1 / depth, 0 = nothing */
     uint32_t *tri;       /* [h][w] triangle + 1 */
+    uint8_t *part;       /* [h][w] SynthPart where tri is set */
     ScreenVertex *vertex;
     int vertex_room;
     int x0, y0, x1, y1;  /* samples that may be set: x0 <= x < x1 */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Decoder: packets of one stream in, frames out. libavcodec itself drops what the container marks as encoder delay and padding.
- * Damage is either an error (pictures) or left out and counted (sound, video: most of a scratched file is still good).
+ * Damage is left out and counted: most of a scratched file is still good.
  */
 #include "media/media_internal.h"
 
 /* Bounds for what a hostile file could keep going for ever: a demuxer that is never ready, a decoder that never ends. */
 enum { MOST_WAITS = 1000, MOST_LATE = 1000 };
 
-bool decoder_open(Decoder *d, MediaInput *in, int stream, bool strict, const char *name, Err *e)
+bool decoder_open(Decoder *d, MediaInput *in, int stream, int threads, const char *name, Err *e)
 {
     *d = (Decoder){.in = in, .stream = stream};
     AVStream *s = in->f->streams[stream];
@@ -24,10 +24,8 @@ bool decoder_open(Decoder *d, MediaInput *in, int stream, bool strict, const cha
     int code = d->c && d->packet && d->frame ? avcodec_parameters_to_context(d->c, s->codecpar) : AVERROR(ENOMEM);
     if (code >= 0) {
         d->c->pkt_timebase = s->time_base;
-        d->c->thread_count = codec->type == AVMEDIA_TYPE_VIDEO && !strict ? MIN(threads_count(), 16) : 1;
+        d->c->thread_count = threads;
         d->c->max_pixels = PICTURE_MAX_PIXELS;
-        if (strict)
-            d->c->err_recognition = AV_EF_EXPLODE | AV_EF_CRCCHECK;
         code = avcodec_open2(d->c, codec, NULL);
     }
     if (code >= 0)
@@ -56,26 +54,21 @@ static int feed(Decoder *d)
     }
 }
 
-int decoder_next(Decoder *d)
+bool decoder_next(Decoder *d)
 {
-    bool strict = d->c->err_recognition & AV_EF_EXPLODE;
     int late = 0;
     for (;;) {
         int code = avcodec_receive_frame(d->c, d->frame);
         if (code >= 0)
-            return 1;
-        if (code == AVERROR_EOF)
-            return 0;
+            return true;
         if (code == AVERROR(EAGAIN))
             code = d->draining ? AVERROR_EOF : feed(d);
         if (code == AVERROR_EOF)
-            return 0;
-        if (code < 0 && strict)
-            return code;
+            return false;
         d->damaged += code < 0;
         late += code < 0 && d->draining;
         if (code == AVERROR(ENOMEM) || late > MOST_LATE)
-            return 0;
+            return false;
     }
 }
 

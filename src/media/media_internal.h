@@ -71,10 +71,8 @@ typedef struct Decoder {
     bool cut;        /* reading stopped on an error instead of the end */
 } Decoder;
 
-/* strict: damage is an error instead of being left out. */
-bool decoder_open(Decoder *d, MediaInput *in, int stream, bool strict, const char *name, Err *e);
-/* 1: d->frame holds the next frame; 0: the end; negative: an FFmpeg error (only when strict). */
-int decoder_next(Decoder *d);
+bool decoder_open(Decoder *d, MediaInput *in, int stream, int threads, const char *name, Err *e);
+bool decoder_next(Decoder *d); /* d->frame holds the next frame; false: there are no more */
 bool decoder_seek(Decoder *d, int64_t timestamp); /* to the key frame before, in the stream's time base */
 void decoder_close(Decoder *d);
 

@@ -47,7 +47,8 @@ static bool decode_still(const uint8_t *bytes, size_t n, PictureKind kind, const
     return ok;
 }
 
-/* The first frame, turned as its container says. */
+/* The first frame, turned as its container says. A still picture whose decoder has anything to complain about is damaged;
+ * asking the decoder itself to be strict would refuse sound TIFFs for a tag it does not know. */
 static bool first_frame(MediaInput *in, int stream, const char *name, Picture *out, Err *e)
 {
     const AVCodecParameters *par = in->f->streams[stream]->codecpar;
@@ -55,13 +56,15 @@ static bool first_frame(MediaInput *in, int stream, const char *name, Picture *o
         return err_context(e, "%s", name);
     Decoder d;
     bool still = text_ends_with(in->f->iformat->name, "_pipe");
-    if (!decoder_open(&d, in, stream, still, name, e))
+    ffmpeg_begin();
+    if (!decoder_open(&d, in, stream, 1, name, e))
         return false;
     struct SwsContext *sws = NULL;
-    int code = decoder_next(&d);
-    bool ok = code > 0 ? frame_to_picture(d.frame, !still, &sws, out, e)
-                       : ffmpeg_error(e, code < 0 ? code : AVERROR_INVALIDDATA, "%s is damaged", name);
-    ok = ok && picture_orient(out, stream_orientation(in->f->streams[stream]), e);
+    bool ok = (decoder_next(&d) && !(still && (d.damaged || ffmpeg_spoke()))) ||
+              ffmpeg_error(e, AVERROR_INVALIDDATA, "%s is damaged or cut off", name);
+    ok = ok && frame_to_picture(d.frame, !still, &sws, out, e) && picture_orient(out, stream_orientation(in->f->streams[stream]), e);
+    if (!ok)
+        picture_finish(out);
     sws_freeContext(sws);
     decoder_close(&d);
     return ok;

@@ -206,10 +206,10 @@ bool sound_load(const char *path, double start_s, double length_s, Sound *out, E
     int stream = input_sound_stream(&in), buffer_frames = 0;
     float *buffer = NULL;
     int64_t first = 0;
-    bool ok = stream >= 0 ? decoder_open(&l.d, &in, stream, false, path, e)
+    bool ok = stream >= 0 ? decoder_open(&l.d, &in, stream, 1, path, e)
                           : err_set(e, "%s has no sound", path);
     bool opened = ok;
-    while (ok && (l.sound.rate == 0 || l.at < l.to) && decoder_next(&l.d) > 0) {
+    while (ok && (l.sound.rate == 0 || l.at < l.to) && decoder_next(&l.d)) {
         bool is_first = l.sound.rate == 0;
         ok = take_frame(&l, &buffer, &buffer_frames, e);
         if (is_first)

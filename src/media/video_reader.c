@@ -66,7 +66,7 @@ bool video_reader_open(VideoReader **out, const char *path, Err *e)
         ok = picture_size_allowed(s->codecpar->width, s->codecpar->height, e) || err_context(e, "%s", path);
         read_info(r, s);
     }
-    ok = ok && decoder_open(&r->d, &r->in, stream, false, path, e);
+    ok = ok && decoder_open(&r->d, &r->in, stream, MIN(threads_count(), 16), path, e);
     if (ok)
         *out = r;
     else
@@ -118,7 +118,7 @@ static double frame_time(VideoReader *r)
 bool video_reader_next(VideoReader *r, const Picture **frame, double *seconds, Err *e)
 {
     *frame = NULL;
-    while (decoder_next(&r->d) > 0) {
+    while (decoder_next(&r->d)) {
         r->last = frame_time(r);
         bool wanted = r->last >= r->skip_until;
         bool ok = !wanted || make_picture(r, e);

@@ -110,7 +110,8 @@ static bool list_figures(Looks *l, const char *looks, const char *puppets, bool 
             return false;
         for (int i = 0; i < n; i++)
             if (chosen(i, held_out))
-                append(l, &l->figures, ASSET_PUPPET, arena_printf(l->arena, "%s/%s", dir, names[i]), kinds[k].weight);
+                append(l, &l->figures, ASSET_PUPPET, arena_printf(l->arena, "%s/%s", dir, names[i]),
+                       kinds[k].weight * (k == 0 ? body_weight(names[i]) : 1));
     }
     if (puppets && !held_out) {
         if (!file_list(l->arena, puppets, NULL, &names, &n, e))

@@ -252,8 +252,9 @@ void mesh_complete(Mesh *m)
     }
     m->sole = low;
     m->height = top - low;
-    memcpy(m->part2, m->part, m->n_tris);
-    if (!m->flat) {
+    if (m->flat) {
+        label_parts(m, 1e9f);
+    } else {
         float hem = find_hem(m);
         bool skirt = hem < m->rest[JOINT_L_HIP][1];
         if (skirt)

@@ -68,20 +68,32 @@ static void find_cells(Cells *c, const uint8_t *rgba, int w, int h)
                 c->cost[MIN((int)(y / c->size), c->h - 1) * c->w + MIN((int)(x / c->size), c->w - 1)] = 1e9f;
 }
 
+/* The cells under a line begin at cost 0. Limbs win over the trunk behind them. */
+static void seed(Cells *c, int bone, const float from[2], const float to[2])
+{
+    for (int i = 0; i <= 60; i++) {
+        int x = (int)((from[0] + (to[0] - from[0]) * i / 60) / c->size), y = (int)((from[1] + (to[1] - from[1]) * i / 60) / c->size);
+        if (x < 0 || y < 0 || x >= c->w || y >= c->h || c->cost[y * c->w + x] < 0 || (c->cost[y * c->w + x] == 0 && bone == 0))
+            continue;
+        c->cost[y * c->w + x] = 0;
+        c->bone[y * c->w + x] = bone;
+    }
+}
+
 /* Relaxation until nothing changes: the grid is small, and puppets are read once. */
 static void spread(Cells *c, const PuppetDrawing *d)
 {
-    for (int b = 0; b < BONES; b++) {
+    for (int b = BONES - 1; b >= 0; b--) {
         float from[2], to[2];
         bone_ends(d, b, from, to);
-        for (int i = 0; i <= 60; i++) {
-            int x = (int)((from[0] + (to[0] - from[0]) * i / 60) / c->size), y = (int)((from[1] + (to[1] - from[1]) * i / 60) / c->size);
-            bool trunk = b == 0;
-            if (x < 0 || y < 0 || x >= c->w || y >= c->h || c->cost[y * c->w + x] < 0 || (c->cost[y * c->w + x] == 0 && trunk))
-                continue;
-            c->cost[y * c->w + x] = 0;
-            c->bone[y * c->w + x] = b;
-        }
+        seed(c, b, from, to);
+    }
+    for (int s = 0; s < 2; s++) { /* the trunk is as wide as its shoulders */
+        float end[2];
+        const float *shoulder = d->joint[s ? JOINT_R_SHOULDER : JOINT_L_SHOULDER];
+        for (int k = 0; k < 2; k++)
+            end[k] = d->joint[JOINT_NECK][k] + 0.75f * (shoulder[k] - d->joint[JOINT_NECK][k]);
+        seed(c, 0, d->joint[JOINT_NECK], end);
     }
     static const int8_t step[8][2] = {{1, 0}, {-1, 0}, {0, 1}, {0, -1}, {1, 1}, {1, -1}, {-1, 1}, {-1, -1}};
     for (bool changed = true; changed;) {
@@ -230,20 +242,12 @@ Puppet *puppet_make(const PuppetDrawing *d, const uint8_t *rgba, int w, int h, i
     }
     for (int q = 0, t = 0; q < plan.n_quads; q++) {
         const int *k = plan.quad[q];
-        int cell_bone = plan.bone[k[0]];
         for (int half = 0; half < 2; half++, t++) {
             m->tri[t][0] = k[half ? 1 : 0];
             m->tri[t][1] = k[2];
             m->tri[t][2] = k[half ? 3 : 1];
-            m->part[t] = bones[cell_bone].part;
         }
     }
-    int q = 0; /* the cell's own bone is the truth of its part; shared corners may be its neighbour's */
-    for (int i = 0; i < c.w * c.h; i++)
-        if (c.bone[i] != NONE) {
-            m->part[2 * q] = m->part[2 * q + 1] = bones[c.bone[i]].part;
-            q++;
-        }
     for (int j = 0; j < SYNTH_JOINTS; j++) {
         m->rest[j][0] = (d->joint[j][0] - x0) * scale;
         m->rest[j][1] = (low - d->joint[j][1]) * scale;

@@ -102,7 +102,7 @@ int audio_grid_bar_position(const BeatGrid *g, int64_t i);       /* 1..metre of 
  * song. Each keeps the grid whole (beats outside the song fall away). */
 void audio_grid_shift(BeatGrid *g, double seconds);
 void audio_grid_double(BeatGrid *g);                 /* a beat between each two; bars keep their number of beats */
-void audio_grid_halve(BeatGrid *g, bool keep_odd);   /* every second beat */
+void audio_grid_halve(BeatGrid *g, bool keep_odd);   /* every second beat; the first downbeat among them stays one */
 bool audio_grid_set_downbeat(BeatGrid *g, int i, int metre, Err *e); /* beat i is a "one"; metre 1..16 */
 void audio_grid_cut(BeatGrid *g, double start, double length); /* the piece [start, start+length) becomes the song */
 

@@ -22,7 +22,7 @@ static void host_sync(void)
 static Device devices[] = {
     {.name = "ref", .fast = JIG_F32, .k = &ref_kernels, HOST_MEMORY},
 #if HAVE_CPU
-    {.name = "cpu", .fast = JIG_F32, .k = &cpu_kernels, HOST_MEMORY},
+    {.name = "cpu", HOST_MEMORY}, /* k and fast depend on the processor: device_open */
 #endif
 };
 
@@ -39,7 +39,10 @@ const Device *device_open(const char *name, Err *e)
         return NULL;
     }
 #if HAVE_CPU
-    if (devices[found].k == &cpu_kernels) devices[found].fast = cpu_fast_type();
+    if (!strcmp(devices[found].name, "cpu")) {
+        devices[found].k = cpu_kernels();
+        devices[found].fast = cpu_fast_type();
+    }
 #endif
     return &devices[found];
 }

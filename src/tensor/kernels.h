@@ -191,7 +191,8 @@ struct Kernels {
 };
 
 /* The backends a build may have; which there are is known to device.c only. */
-extern const Kernels ref_kernels, cpu_kernels;
+extern const Kernels ref_kernels;
+const Kernels *cpu_kernels(void); /* the table for this processor's instruction set */
 DType cpu_fast_type(void); /* JIG_BF16 where the processor multiplies bf16 at more than f32's rate */
 
 #endif

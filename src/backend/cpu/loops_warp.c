@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cpu loops: bilinear sampling at given coordinates and its gradients. Edge rules and derivatives are PyTorch's
+ * (grid_sample): clamped coordinates have slope 0, reflected ones the sign of their direction.
+ *
+ * The gradient by x scatters; there each thread owns a band of source rows and skips all else, so the order of additions to
+ * a pixel is that of the grid, whatever the number of threads.
+ */
+#include "backend/cpu/loops.h"
+#include "backend/cpu/vec.h"
+
+#define GRAIN 4096
+
+/* A coordinate in pixels after the edge rule, and its derivative by the grid's coordinate. */
+typedef struct Coord { float at, slope; } Coord;
+
+static inline Coord coordinate(const WarpArgs *a, float g, int64_t n)
+{
+    float size = (float)n, slope = a->pixels ? 1 : a->align ? (size - 1) / 2 : size / 2;
+    float x = a->pixels ? g : a->align ? (g + 1) * slope : (g + 1) * slope - 0.5f;
+    if (a->edge == WARP_REFLECT) {
+        float low = a->align ? 0 : -0.5f, span = a->align ? size - 1 : size, d = fabsf(x - low);
+        if (x < low) slope = -slope;
+        if (span > 0 && d < 1e30f) {
+            float turns = floorf(d / span), rest = d - turns * span;
+            bool odd = fmodf(turns, 2) != 0;
+            x = odd ? low + span - rest : low + rest;
+            if (odd) slope = -slope;
+        } else {
+            x = 0;
+        }
+    }
+    if (a->edge == WARP_ZEROS) return (Coord){fminf(fmaxf(x, -2), size + 1), slope}; /* beyond -1 and n all is 0 */
+    if (!(x > 0)) return (Coord){0, 0};
+    if (!(x < size - 1)) return (Coord){size - 1, 0};
+    return (Coord){x, slope};
+}
+
+/* The four pixels around a point: place of channel 0, or -1 outside; weight; derivatives of the weight by x and by y. */
+typedef struct Corners { int64_t at[4], row[4]; float w[4], wx[4], wy[4]; bool all; } Corners;
+
+static inline void corners(const WarpArgs *a, const Shape *s, int64_t b, const float *g, Corners *k)
+{
+    int64_t H = s->d[1], W = s->d[2];
+    Coord x = coordinate(a, g[0], W), y = coordinate(a, g[1], H);
+    float x0 = floorf(x.at), y0 = floorf(y.at), fx = x.at - x0, fy = y.at - y0;
+    k->all = true;
+    for (int i = 0; i < 4; i++) {
+        int64_t px = (int64_t)x0 + (i & 1), py = (int64_t)y0 + (i >> 1);
+        bool inside = px >= 0 && px < W && py >= 0 && py < H;
+        float wx = i & 1 ? fx : 1 - fx, wy = i >> 1 ? fy : 1 - fy;
+        k->at[i] = inside ? ((b * H + py) * W + px) * s->d[3] : -1;
+        k->row[i] = py;
+        k->w[i] = wx * wy;
+        k->wx[i] = (i & 1 ? wy : -wy) * x.slope;
+        k->wy[i] = (i >> 1 ? wx : -wx) * y.slope;
+        k->all = k->all && inside;
+    }
+}
+
+/* ---- forward -------------------------------------------------------------------------------------------------------- */
+
+typedef struct Warp { const WarpArgs *a; int64_t C, per; int64_t bands; float *sums; } Warp;
+
+INLINE void sample(DType tx, DType ty, const void *x, const Corners *k, void *y, int64_t to, int64_t C)
+{
+    if (k->all) {
+        float w0 = k->w[0], w1 = k->w[1], w2 = k->w[2], w3 = k->w[3];
+        int64_t a0 = k->at[0], a1 = k->at[1], a2 = k->at[2], a3 = k->at[3];
+        SIMD for (int64_t c = 0; c < C; c++)
+            value_set(ty, y, to + c, w0 * value_at(tx, x, a0 + c) + w1 * value_at(tx, x, a1 + c) +
+                                         w2 * value_at(tx, x, a2 + c) + w3 * value_at(tx, x, a3 + c));
+        return;
+    }
+    for (int64_t c = 0; c < C; c++) {
+        float sum = 0;
+        for (int i = 0; i < 4; i++)
+            if (k->at[i] >= 0) sum += k->w[i] * value_at(tx, x, k->at[i] + c);
+        value_set(ty, y, to + c, sum);
+    }
+}
+
+static void sample_points(void *ctx, int64_t from, int64_t to)
+{
+    const Warp *w = ctx;
+    const WarpArgs *a = w->a;
+    const float *grid = a->grid.data;
+    Corners k;
+    for (int64_t p = from; p < to; p++) {
+        corners(a, &a->x.shape, p / w->per, grid + 2 * p, &k);
+        if (a->x.type == JIG_F32 && a->y.type == JIG_F32) sample(JIG_F32, JIG_F32, a->x.data, &k, a->y.data, p * w->C, w->C);
+        else if (a->x.type == JIG_BF16 && a->y.type == JIG_BF16)
+            sample(JIG_BF16, JIG_BF16, a->x.data, &k, a->y.data, p * w->C, w->C);
+        else sample(a->x.type, a->y.type, a->x.data, &k, a->y.data, p * w->C, w->C);
+    }
+}
+
+static Warp setup(const WarpArgs *a)
+{
+    const int64_t *d = a->y.shape.d;
+    return (Warp){.a = a, .C = d[3], .per = d[1] * d[2]};
+}
+
+void V(warp)(const WarpArgs *a)
+{
+    Warp w = setup(a);
+    if (w.C * w.per > 0) threads_for(a->y.shape.d[0] * w.per, GRAIN / w.C + 1, sample_points, &w);
+}
+
+/* ---- gradient by x -------------------------------------------------------------------------------------------------- */
+
+/* unit = (picture, band of its rows) */
+static void scatter_bands(void *ctx, int64_t from, int64_t to)
+{
+    const Warp *w = ctx;
+    const WarpArgs *a = w->a;
+    const float *grid = a->grid.data;
+    int64_t H = a->dx.shape.d[1];
+    float buf[CHUNK];
+    Corners k;
+    for (int64_t unit = from; unit < to; unit++) {
+        int64_t b = unit / w->bands, band = unit % w->bands, first = band * H / w->bands, end = (band + 1) * H / w->bands;
+        for (int64_t p = b * w->per; p < (b + 1) * w->per; p++) {
+            corners(a, &a->dx.shape, b, grid + 2 * p, &k);
+            for (int64_t c = 0; c < w->C; c += CHUNK) {
+                int64_t n = MIN(CHUNK, w->C - c);
+                const float *d = NULL;
+                for (int i = 0; i < 4; i++) {
+                    if (k.at[i] < 0 || k.row[i] < first || k.row[i] >= end) continue;
+                    if (!d) d = row_in(a->y.type, a->dy, p * w->C + c, n, buf);
+                    float *sum = w->sums + k.at[i] + c, weight = k.w[i];
+                    SIMD for (int64_t j = 0; j < n; j++) sum[j] += weight * d[j];
+                }
+            }
+        }
+    }
+}
+
+void V(warp_grad_x)(const WarpArgs *a)
+{
+    Warp w = setup(a);
+    int64_t count = shape_count(a->dx.shape), B = a->dx.shape.d[0];
+    if (count == 0) return;
+    w.sums = a->dx.type == JIG_F32 ? a->dx.data : cpu_scratch(SCRATCH_Y, sizeof(float) * (size_t)count);
+    w.bands = MIN((threads_count() + B - 1) / B, a->dx.shape.d[1]);
+    V(fill)((Tensor){JIG_F32, a->dx.shape, w.sums}, 0);
+    threads_for(B * w.bands, 1, scatter_bands, &w);
+    if (a->dx.type != JIG_F32) V(convert)(a->dx.type, a->dx.data, JIG_F32, w.sums, count);
+}
+
+/* ---- gradient by the grid ------------------------------------------------------------------------------------------- */
+
+INLINE float product(DType tx, DType ty, const void *x, int64_t at, const void *dy, int64_t from, int64_t C)
+{
+    float sum = 0;
+    _Pragma("omp simd reduction(+:sum)") for (int64_t c = 0; c < C; c++) sum += value_at(tx, x, at + c) * value_at(ty, dy, from + c);
+    return sum;
+}
+
+static void grid_points(void *ctx, int64_t from, int64_t to)
+{
+    const Warp *w = ctx;
+    const WarpArgs *a = w->a;
+    const float *grid = a->grid.data;
+    float *out = a->dgrid.data;
+    Corners k;
+    for (int64_t p = from; p < to; p++) {
+        float dx = 0, dy = 0;
+        corners(a, &a->x.shape, p / w->per, grid + 2 * p, &k);
+        for (int i = 0; i < 4; i++) {
+            if (k.at[i] < 0) continue;
+            float v = a->x.type == JIG_F32 && a->y.type == JIG_F32
+                          ? product(JIG_F32, JIG_F32, a->x.data, k.at[i], a->dy, p * w->C, w->C)
+                      : a->x.type == JIG_BF16 && a->y.type == JIG_BF16
+                          ? product(JIG_BF16, JIG_BF16, a->x.data, k.at[i], a->dy, p * w->C, w->C)
+                          : product(a->x.type, a->y.type, a->x.data, k.at[i], a->dy, p * w->C, w->C);
+            dx += k.wx[i] * v;
+            dy += k.wy[i] * v;
+        }
+        out[2 * p] = dx;
+        out[2 * p + 1] = dy;
+    }
+}
+
+void V(warp_grad_grid)(const WarpArgs *a)
+{
+    Warp w = setup(a);
+    if (w.C * w.per > 0) threads_for(a->y.shape.d[0] * w.per, GRAIN / w.C + 1, grid_points, &w);
+}

@@ -51,6 +51,12 @@ static void fuse_act(Node *n)
     if (p) take_over(n, 0, p, ((ActAttr *)n->attr)->f, NULL);
 }
 
+/* The product waits for r, and its input with it; when r comes later that must not cost more memory than the result would. */
+static bool may_wait(const Node *p, const Node *r)
+{
+    return r->id < p->id || tensor_bytes(&p->in[0]->t) <= tensor_bytes(&p->t);
+}
+
 static void fuse_add(Node *n)
 {
     const BinaryAttr *at = n->attr;
@@ -58,7 +64,8 @@ static void fuse_add(Node *n)
     Node *p[2];
     for (int i = 0; i < 2; i++) {
         p[i] = product_behind(n, n->in[i]);
-        if (p[i] && (p[i]->in[EPILOGUE_RESIDUAL] || n->in[1 - i]->t.type != n->t.type)) p[i] = NULL;
+        const Node *r = n->in[1 - i];
+        if (p[i] && (p[i]->in[EPILOGUE_RESIDUAL] || r->t.type != n->t.type || !may_wait(p[i], r))) p[i] = NULL;
     }
     if (!p[0] && !p[1]) return;
     int i = !p[0] || (p[1] && p[1]->id > p[0]->id); /* of two the later, so that fewer values wait */

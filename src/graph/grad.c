@@ -3,8 +3,8 @@
  * Reverse mode: graph_grad walks the nodes backward from the loss and appends the gradient of each as ordinary nodes, so the
  * backward pass is planned, fused and timed like the rest. Only what leads to a trained parameter or to `wrt` is built.
  *
- * A node collects contributions from those that read it; when the walk reaches it they are summed, parts (gradients of slices)
- * being put in their places. Stretches between graph_checkpoint_begin and _end are cloned when the walk reaches them, and the
+ * A node collects contributions from those that read it, summed as they come; when the walk reaches it, parts (gradients of
+ * slices) are put in their places. Stretches between graph_checkpoint_begin and _end are cloned when the walk reaches them, and the
  * walk goes on over the clones: the originals then die in the forward pass.
  */
 #include "graph/graph_internal.h"
@@ -38,7 +38,13 @@ void grad_add(Graph *g, Node *to, Node *value)
 {
     if (!value) return;
     value = unbroadcast(g, value, to);
-    if (value) contribute(g, to, value, -1, 0);
+    if (!value) return;
+    for (Contribution *c = to->grads; c; c = c->next) {
+        if (c->axis >= 0) continue;
+        c->value = op_add(g, c->value, value); /* at once, so that contributions need not wait in memory */
+        return;
+    }
+    contribute(g, to, value, -1, 0);
 }
 
 void grad_add_part(Graph *g, Node *to, Node *value, int axis, int64_t from)
@@ -56,7 +62,7 @@ static Node *gathered(Graph *g, Node *n)
     for (Contribution *c = n->grads; c; c = next) {
         next = c->next;
         if (c->axis < 0) {
-            whole = whole ? op_add(g, whole, c->value) : c->value;
+            whole = c->value;
         } else {
             *end = c;
             end = &c->next;

@@ -22,6 +22,7 @@ static const Option option_rows[] = {
     {"seed", 's', OPT_INT, offsetof(TrainOptions, seed), 0, 9007199254740991.0, "0", NULL, "N", "random seed of samples and first weights"},
     {"threads", 't', OPT_INT, offsetof(TrainOptions, threads), 0, 256, "0", NULL, "N", "threads; 0 uses all cores of this process"},
     {"workers", 0, OPT_INT, offsetof(TrainOptions, workers), 0, 64, "0", NULL, "N", "threads that make samples ahead; 0: as many as cores"},
+    {"replicas", 0, OPT_INT, offsetof(TrainOptions, replicas), 0, 64, "0", NULL, "N", "parts of a batch, each on its own core; 0: as many as threads"},
     {"lr", 0, OPT_FLOAT, offsetof(TrainOptions, lr), 1e-8, 1, "1e-3", NULL, "X", "learning rate at its highest"},
     {"warmup", 0, OPT_FLOAT, offsetof(TrainOptions, warmup), 0, 1, "0.02", NULL, "X", "part of the run in which the learning rate rises"},
     {"plan", 0, OPT_CHOICE, offsetof(TrainOptions, plan), 0, 0, "cosine", "cosine|constant|late", "PLAN",
@@ -85,7 +86,8 @@ typedef struct Run {
     void *net;
     ParamSet *ps;
     Optimizer optimizer;
-    Graph *graph, *eval;  /* eval is made at the first validation */
+    Replicas *replicas;
+    Graph *eval;          /* made at the first validation */
     Prefetch *samples;
     RunLog *log;
     TrainPosition at;
@@ -114,14 +116,6 @@ static bool tick(Run *r, const char *stage, Err *e)
     return progress_tick(r->progress, stage, progress_of(r), 1) || err_cancel(e);
 }
 
-static bool set_inputs(Graph *g, const TrainBatch *b, Err *e)
-{
-    for (int i = 0; i < b->n_inputs; i++)
-        if (!b->inputs[i].host_only && !graph_set(g, b->inputs[i].name, b->data[i], b->inputs[i].type))
-            return err_set(e, "the graph has no input \"%s\"", b->inputs[i].name);
-    return true;
-}
-
 static double scalar_of(Graph *g, const char *loss)
 {
     char name[64];
@@ -133,13 +127,10 @@ static double scalar_of(Graph *g, const char *loss)
     return value;
 }
 
-static Graph *make_graph(Run *r, bool training, Err *e)
+static Graph *make_eval(Run *r, Err *e)
 {
     Graph *g = graph_create(r->device, r->compute);
-    Node *loss = r->task->build(r->net, g, r->o->batch, training);
-    graph_output(g, "loss", loss);
-    if (training && loss)
-        graph_grad(g, loss, NULL, NULL, 0);
+    graph_output(g, "loss", r->task->build(r->net, g, r->o->batch, false));
     if (graph_plan(g, e))
         return g;
     graph_destroy(g);
@@ -153,7 +144,7 @@ static bool validate_batches(Run *r, Prefetch *samples, TrainMetrics *m, Err *e)
     bool ok = true;
     for (int64_t i = 0; ok && i < r->o->validate_batches; i++) {
         TrainBatch *b = prefetch_next(samples, r->progress, progress_of(r), 1, e);
-        ok = b && (!r->task->prepare || r->task->prepare(r->net, b, e)) && set_inputs(r->eval, b, e) &&
+        ok = b && (!r->task->prepare || r->task->prepare(r->net, b, e)) && replicas_set_inputs(r->eval, b, 0, e) &&
              graph_run(r->eval, e) && tick(r, "validation", e);
         if (!ok)
             break;
@@ -176,14 +167,14 @@ static bool validate_batches(Run *r, Prefetch *samples, TrainMetrics *m, Err *e)
 static bool validate(Run *r, TrainMetrics *m, Err *e)
 {
     *m = (TrainMetrics){0};
-    if (!r->eval && !(r->eval = make_graph(r, false, e)))
+    if (!r->eval && !(r->eval = make_eval(r, e)))
         return false;
     int workers = r->o->workers ? (int)r->o->workers : threads_count();
     Prefetch *samples = prefetch_create(r->task, r->net, r->o->batch, 0, r->o->validate_batches, true, workers, e);
     if (!samples)
         return false;
     optimizer_swap_ema(&r->optimizer);
-    graph_weights_changed(r->eval);
+    graph_weights_changed(r->eval); /* what was folded from weights is made again */
     bool ok = validate_batches(r, samples, m, e);
     optimizer_swap_ema(&r->optimizer);
     prefetch_destroy(samples);
@@ -224,8 +215,11 @@ static bool update(Run *r, double loss, double *lr, double *norm, Err *e)
 static bool log_step(Run *r, double loss, double lr, double norm, double took, Err *e)
 {
     double parts[MAX_LOSSES];
-    for (int k = 0; r->task->losses[k]; k++)
-        parts[k] = scalar_of(r->graph, r->task->losses[k]);
+    char name[64];
+    for (int k = 0; r->task->losses[k]; k++) {
+        snprintf(name, sizeof name, "loss:%s", r->task->losses[k]);
+        parts[k] = replicas_mean(r->replicas, name);
+    }
     TrainMetrics held_out;
     bool due = r->o->validate_every > 0 && r->at.step % r->o->validate_every == 0;
     bool validated = due && validate(r, &held_out, e); /* when not: the step was done all the same, so it is logged */
@@ -239,15 +233,10 @@ static bool step(Run *r, Err *e)
 {
     double from = clock_seconds();
     TrainBatch *b = prefetch_next(r->samples, r->progress, progress_of(r), 1, e);
-    if (!b || (r->task->prepare && !r->task->prepare(r->net, b, e)) || !set_inputs(r->graph, b, e))
+    if (!b || (r->task->prepare && !r->task->prepare(r->net, b, e)) || !replicas_run(r->replicas, b, e))
         return false;
     prefetch_release(r->samples);
-    graph_weights_changed(r->graph);
-    if (!graph_run(r->graph, e))
-        return false;
-    float loss = NAN;
-    double lr, norm;
-    graph_get(r->graph, "loss", &loss);
+    double lr, norm, loss = replicas_mean(r->replicas, "loss");
     if (!update(r, loss, &lr, &norm, e))
         return false;
     r->at.step++;
@@ -345,7 +334,9 @@ static bool prepare_run(Run *r, Err *e)
     bool ok = file_make_dir(arena_printf(a, "%s/samples", o->output), e) &&
               runlog_write_options(r->task, o, r->task_options, e);
     arena_destroy(a);
-    return ok && (r->log = runlog_open(o->output, r->at.step, e)) && (r->graph = make_graph(r, true, e));
+    int parts = replicas_fit(o->batch, o->replicas ? (int)o->replicas : threads_count());
+    return ok && (r->log = runlog_open(o->output, r->at.step, e)) &&
+           (r->replicas = replicas_create(r->task, r->net, o->batch, parts, r->device, r->compute, e));
 }
 
 bool train_run(const TrainTask *task, const TrainOptions *o, const void *task_options, const Progress *progress,
@@ -363,7 +354,7 @@ bool train_run(const TrainTask *task, const TrainOptions *o, const void *task_op
     prefetch_destroy(r.samples);
     runlog_close(r.log);
     graph_destroy(r.eval);
-    graph_destroy(r.graph);
+    replicas_destroy(r.replicas);
     optimizer_finish(&r.optimizer);
     if (r.net)
         task->close(r.net);

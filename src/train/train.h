@@ -72,7 +72,8 @@ typedef struct TrainTask {
     /* Optional: parameters were allocated and may be given values (constants that come from the data). */
     bool (*begin)(void *net, Err *e);
     const TrainInput *(*inputs)(void *net, int *n); /* lives as long as net */
-    /* Declares the inputs (shape [batch, row...]) and builds forward pass and loss; returns the loss, an f32 scalar. */
+    /* Declares the inputs (shape [batch, row...]) and builds forward pass and loss; returns the loss, an f32 scalar: a mean over
+     * the batch. Called for parts of the batch in training, which run side by side, and for the whole one in validation. */
     Node *(*build)(void *net, Graph *g, int64_t batch, bool training);
     /* Fills the sample's rows (rows[k]: row of input k). Called by several threads at once, each with its own `worker`. */
     void *(*worker_create)(void *net);
@@ -98,6 +99,7 @@ typedef struct TrainOptions {
     int64_t steps;             /* 0: no limit */
     double minutes;            /* of training, over all resumes; 0: no limit. At least one of the two */
     int64_t batch, seed, threads, workers;
+    int64_t replicas;          /* parts of a batch, each on a core of its own; 0: as many as threads */
     double lr, warmup, decay, clip, ema;
     int plan;                  /* TrainPlan */
     double save_minutes;

@@ -26,6 +26,17 @@ double optimizer_grad_norm(const Optimizer *o);
 void optimizer_step(Optimizer *o, double lr, double decay, double grad_scale, double ema);
 void optimizer_swap_ema(Optimizer *o); /* exchanges weights and EMA: call twice around validation and saving */
 
+/* ---- replicas.c ----------------------------------------------------------------------------------------------------- */
+typedef struct Replicas Replicas;
+int replicas_fit(int64_t batch, int wanted); /* the largest number of equal parts up to `wanted` */
+Replicas *replicas_create(const TrainTask *task, void *net, int64_t batch, int n, const Device *device, DType compute, Err *e);
+void replicas_destroy(Replicas *r);
+/* Forward and backward of a batch; the mean gradient ends in params_grads. */
+bool replicas_run(Replicas *r, const TrainBatch *b, Err *e);
+double replicas_mean(Replicas *r, const char *output); /* of a scalar output */
+/* Rows first... of the batch into a graph that takes as many as it was built for. */
+bool replicas_set_inputs(Graph *g, const TrainBatch *b, int64_t first, Err *e);
+
 /* ---- prefetch.c ----------------------------------------------------------------------------------------------------- */
 typedef struct Prefetch Prefetch;
 /* Worker threads fill batches first_batch, first_batch + 1, ... ahead of the caller. batches 0 = endless. */

@@ -205,7 +205,9 @@ bool figure_choose(SynthSource *s, Rng *r, SynthLook look, SynthStyle style, Fig
         }
     } else {
         f->mesh = f->own = drawn_body_make(r);
-        f->name = "drawn";
+        f->name = f->mesh->name;
+        if (look == LOOK_BODY || look == LOOK_PUPPET)
+            f->look = LOOK_DRAWN_BODY; /* nothing else is there */
         if (!drawn_body_dress(s, r, f->mesh, &f->dress)) {
             figure_finish(f);
             return false;

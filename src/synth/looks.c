@@ -3,7 +3,7 @@
  * The inventory of a looks folder (bodies/ figures/ backgrounds/ fabrics/ photos/, each optional) and of a folder of
  * puppet characters; the split into training and held-out looks; reading on first use.
  * Held out is every tenth name of each sub-folder in sorted order (index % 10 == 9); the views of one place, named
- * hdri_PLACE_K, count as one. Fabrics are not split: a swatch is no identity.
+ * hdri_PLACE_K, count as one, and a cut-out goes with the body of its name. Fabrics are not split: a swatch is no identity.
  */
 #include "synth/looks.h"
 #include "synth/puppet.h"
@@ -99,17 +99,29 @@ static bool list_bodies(Looks *l, const char *looks, bool held_out, Err *e)
     return true;
 }
 
+/* Cut-outs of people show the same persons as bodies of that name: they go where their body goes. */
+static bool person_chosen(char **bodies, int n, const char *name, int index, bool held_out)
+{
+    size_t len = strrchr(name, '.') - name;
+    for (int i = 0; i < n; i++)
+        if (strncmp(bodies[i], name, len) == 0 && strcmp(bodies[i] + len, ".body") == 0)
+            return chosen(i, held_out);
+    return chosen(index, held_out);
+}
+
 static bool list_figures(Looks *l, const char *looks, const char *puppets, bool held_out, Err *e)
 {
     static const struct { const char *dir; float weight; } kinds[] = {{"people", 1}, {"peeps", 1.0f}, {"emoji", 0.6f}};
-    char **names;
-    int n;
+    char **names, **bodies = NULL;
+    int n, n_bodies = 0;
+    if (looks && !names_in(l, arena_printf(l->arena, "%s/bodies/people", looks), ".body", NULL, &bodies, &n_bodies, e))
+        return false;
     for (int k = 0; looks && k < (int)ARRAY_LEN(kinds); k++) {
         char *dir = arena_printf(l->arena, "%s/figures/%s", looks, kinds[k].dir);
         if (!names_in(l, dir, ".joints", NULL, &names, &n, e))
             return false;
         for (int i = 0; i < n; i++)
-            if (chosen(i, held_out))
+            if (k == 0 ? person_chosen(bodies, n_bodies, names[i], i, held_out) : chosen(i, held_out))
                 append(l, &l->figures, ASSET_PUPPET, arena_printf(l->arena, "%s/%s", dir, names[i]),
                        kinds[k].weight * (k == 0 ? body_weight(names[i]) : 1));
     }

@@ -87,7 +87,7 @@ static Aim choose_aim(Rng *r, Scene *s, int size)
         const Posed *p = &s->posed[0];
         float knee = 0.5f * (p->joint[JOINT_L_KNEE].y + p->joint[JOINT_R_KNEE].y), hip = p->joint[JOINT_PELVIS].y;
         float cut = s->framing == FRAME_HALF ? knee + rng_float(r) * (hip - knee) : hip + rng_float(r) * 0.7f * (p->joint[JOINT_CHEST].y - hip);
-        float top = MAX(p->crown.y, b.y1 * 0 + p->crown.y) + rng_range(r, 0.02f, 0.25f) * h;
+        float top = p->crown.y + rng_range(r, 0.02f, 0.25f) * h;
         a.x = p->joint[JOINT_CHEST].x + 0.06f * h * rng_normal(r);
         a.y = 0.5f * (top + cut);
         a.scale = 1 / MAX(top - cut, 0.2f * h);
@@ -99,7 +99,7 @@ static Aim choose_aim(Rng *r, Scene *s, int size)
         a.sy += 0.18f * (2 * rng_float(r) - 1);
         break;
     default:
-        a.scale = fit * rng_range(r, 0.66f, 0.98f);
+        a.scale = fit * rng_range(r, 0.7f, 0.99f);
         break;
     }
     /* anywhere it fits in */
@@ -227,7 +227,7 @@ static bool choose_place(SynthSource *src, Rng *r, const Aim *a, Scene *s, float
 static void choose_light(Rng *r, Scene *s)
 {
     Light *l = &s->light;
-    float soft = rng_float(r), key = 0.65f - 0.4f * soft, ambient = 0.5f + 0.38f * soft, rim = rng_chance(r, 0.4f) ? rng_range(r, 0.05f, 0.35f) : 0;
+    float soft = rng_float(r), key = 0.7f - 0.4f * soft, ambient = 0.62f + 0.36f * soft, rim = rng_chance(r, 0.4f) ? rng_range(r, 0.05f, 0.35f) : 0;
     float turn = 0.9f * rng_normal(r), rise = rng_range(r, 0.35f, 1.25f);
     l->direction = vec3_unit(vec3(sinf(turn) * cosf(rise), sinf(rise), cosf(turn) * cosf(rise)));
     l->wrap = rng_range(r, 0.1f, 0.6f);

@@ -193,7 +193,7 @@ SYNTH_FAST void shade_flow(const Layer *target, const Layer *source, const Mesh 
             size_t o = (size_t)y * size + x;
             flow[2 * o] = dx / n;
             flow[2 * o + 1] = dy / n;
-            visible[o] = 2 * seen >= n;
+            visible[o] = 2 * seen > n;
         }
     }
 }

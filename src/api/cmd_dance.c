@@ -55,7 +55,7 @@ static void dance_finish(Dance *d)
     articulated_end(d->session);
     articulated_close(d->model);
     moves_finish(&d->moves);
-    figure_finish(&d->figure);
+    articulated_figure_finish(&d->figure);
     picture_finish(&d->picture);
     song_piece_finish(&d->song);
 }
@@ -91,7 +91,7 @@ static bool look(Dance *d, Err *e)
         return err_cancel(e);
     if (!picture_load(picture, &d->picture, e))
         return false;
-    bool ok = d->o->joints ? figure_read_joints(&d->figure, d->o->joints, &d->picture, e)
+    bool ok = d->o->joints ? articulated_figure_read_joints(&d->figure, d->o->joints, &d->picture, e)
                            : articulated_find(d->model, &d->picture, &d->figure, e);
     if (ok && d->figure.note[0])
         log_line(LOG_WARNING, "%s", d->figure.note);
@@ -201,7 +201,7 @@ static void describe_result(Dance *d)
     Text *t = &d->job->text;
     text_add(t, "%s: %.2f s, %lld frames, %dx%d, seed %lld, drawn in %.1f s, peak %.0f MB, ", d->output, d->song.seconds, (long long)n,
              articulated_width(d->session), articulated_height(d->session), (long long)d->o->look.seed, took, mb);
-    if (d->sync.valid)
+    if (d->sync.motion_beats > 1 && d->sync.beats > 1)
         text_add(t, "on the beat %.2f (chance %.2f +- %.2f)\n", d->sync.score, d->sync.chance, d->sync.chance_deviation);
     else
         text_add(t, "no sync score: %s\n", d->song.grid.n ? "too few beats or hits" : "the song has no beat");

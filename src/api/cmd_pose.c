@@ -32,10 +32,10 @@ static void describe(jig_job *job, const Figure *f)
     cJSON_AddStringToObject(o, "kind", kinds[f->kind]);
     cJSON_AddNumberToObject(o, "confidence", f->confidence);
     for (int i = 0; i < FIGURE_JOINTS; i++) {
-        text_add(t, "  %-12s %7.1f %7.1f   %s\n", figure_joint_name(i), (double)f->joint[i][0], (double)f->joint[i][1],
+        text_add(t, "  %-12s %7.1f %7.1f   %s\n", motion_joint_names[i], (double)f->joint[i][0], (double)f->joint[i][1],
                  f->presence[i] >= 0.5f ? "" : "not in the picture");
         float xy[2] = {f->joint[i][0], f->joint[i][1]};
-        cJSON_AddItemToObject(joints, figure_joint_name(i), cJSON_CreateFloatArray(xy, 2));
+        cJSON_AddItemToObject(joints, motion_joint_names[i], cJSON_CreateFloatArray(xy, 2));
     }
     char *s = cJSON_PrintUnformatted(o);
     text_add(&job->json, "%s", s);
@@ -47,7 +47,7 @@ static bool write_joints(jig_job *job, const Figure *f, const char *path, Err *e
 {
     const char *mask = arena_printf(job->arena, "%s.mask.png", path), *slash = strrchr(mask, '/');
     Picture m = {0};
-    bool ok = figure_mask_picture(f, &m, e) && picture_save(&m, mask, 90, e) && figure_write_joints(f, path, slash ? slash + 1 : mask, e);
+    bool ok = articulated_figure_mask(f, &m, e) && picture_save(&m, mask, 90, e) && articulated_figure_write_joints(f, path, slash ? slash + 1 : mask, e);
     picture_finish(&m);
     return ok;
 }
@@ -55,7 +55,7 @@ static bool write_joints(jig_job *job, const Figure *f, const char *path, Err *e
 static bool draw(const Figure *f, const Picture *p, const char *path, Err *e)
 {
     Picture drawn = {0};
-    bool ok = figure_draw(f, p, &drawn, e) && picture_save(&drawn, path, 92, e);
+    bool ok = articulated_figure_draw(f, p, &drawn, e) && picture_save(&drawn, path, 92, e);
     picture_finish(&drawn);
     return ok;
 }
@@ -63,7 +63,7 @@ static bool draw(const Figure *f, const Picture *p, const char *path, Err *e)
 static bool find(jig_job *job, const PoseOptions *o, const Picture *p, Figure *f, Err *e)
 {
     if (o->joints)
-        return figure_read_joints(f, o->joints, p, e);
+        return articulated_figure_read_joints(f, o->joints, p, e);
     const Device *device = device_open(o->device, e);
     const char *folder = device ? api_find_model(o->model, job->arena, e) : NULL;
     ArticulatedModel *m = folder ? articulated_open(folder, device, e) : NULL;
@@ -84,7 +84,7 @@ static bool run(jig_job *job, void *options, Err *e)
     ok = ok && (!o->output || write_joints(job, &f, o->output, e)) && (!o->picture || draw(&f, &p, o->picture, e));
     if (ok)
         describe(job, &f);
-    figure_finish(&f);
+    articulated_figure_finish(&f);
     picture_finish(&p);
     return ok;
 }

@@ -29,7 +29,8 @@ typedef struct Writer {
     const SongPlan *p;
     Score *s;
     Theme theme[THEMES];
-    Rng r; /* of the bar */
+    Rng r;       /* of the bar */
+    float level; /* of the bar: quiet parts are played softly, not only by fewer */
     int steps;
 } Writer;
 
@@ -108,7 +109,7 @@ static void strike(Writer *w, double at, int drum, float loud)
         s->strike_room = MAX(1024, 2 * s->strike_room);
         s->strike = mem_resize(s->strike, (size_t)s->strike_room * sizeof *s->strike);
     }
-    s->strike[s->n_strikes++] = (Strike){(float)MAX(at, 0), loud * rng_range(&w->r, 0.85f, 1.1f), (uint8_t)drum};
+    s->strike[s->n_strikes++] = (Strike){(float)MAX(at, 0), w->level * loud * rng_range(&w->r, 0.85f, 1.1f), (uint8_t)drum};
 }
 
 static void note(Writer *w, int part, double at, double until, float semitones, float loud)
@@ -118,7 +119,7 @@ static void note(Writer *w, int part, double at, double until, float semitones, 
         s->note_room = MAX(1024, 2 * s->note_room);
         s->note = mem_resize(s->note, (size_t)s->note_room * sizeof *s->note);
     }
-    Note n = {at, (float)(until - at), 440 * powf(2, (semitones - 69) / 12), loud * rng_range(&w->r, 0.85f, 1.1f)};
+    Note n = {at, (float)(until - at), 440 * powf(2, (semitones - 69) / 12), w->level * loud * rng_range(&w->r, 0.85f, 1.1f)};
     s->note[s->n_notes].note = n;
     s->note[s->n_notes++].part = (uint8_t)part;
 }
@@ -288,6 +289,7 @@ void song_score_write(const SongPlan *p, Score *s)
         const Theme *t = &w.theme[b->theme];
         SectionKind kind = p->section[b->section].kind;
         w.r = rng_make(p->seed, STREAM_BAR + (uint64_t)bar);
+        w.level = 0.25f + 0.75f * b->energy;
         if (b->silent)
             continue;
         int chord = chord_of(t, b), last = b->stop ? w.steps - 4 : w.steps;

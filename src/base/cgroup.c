@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Control groups, versions 1 and 2 (kernel documentation: admin-guide/cgroup-v1 and cgroup-v2.rst). /proc/self/cgroup
- * names our group in each hierarchy as "id:controllers:path", with an empty list for version 2. Inside a container that path may
- * not exist below the mount; then only the levels that do exist count, at least the root. Hierarchies are looked for
- * where all distributions mount them; the mount table is not read.
+ * names our group in each hierarchy as "id:controllers:path", with an empty list for version 2. Inside a container that
+ * path may not exist below the mount; then only the levels that do exist count, at least the root. Hierarchies are
+ * looked for where all distributions mount them; the mount table is not read.
  */
 #include "base/cgroup.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Errors: one message per failed piece of plumbing. The first message is the cause and is never overwritten; callers add
- * where it happened. Messages longer than the buffer are cut at the end, so the beginning (the newest context) survives.
+ * Errors: one message per failed piece of plumbing. The first message is the cause and is never overwritten; callers
+ * add where it happened. Messages longer than the buffer are cut at the end, so the beginning (the newest context)
+ * survives.
  */
 #include "base/base.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Files: outputs that appear whole or not at all, whole inputs, read-only mappings, folders, and the clock.
- * An output is written to NAME.part-PID-N in the same folder (rename does not cross file systems) and renamed when it is safely on
- * disk. Links are followed, so that a link stays a link; devices and pipes are written in place, never replaced.
+ * An output is written to NAME.part-PID-N in the same folder (rename does not cross file systems) and renamed when it
+ * is safely on disk. Links are followed, so that a link stays a link; devices and pipes are written in place, never
+ * replaced.
  */
 #include "base/base.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Log and progress: the only two ways in which the library speaks while it works. The sink belongs to the program and may
- * be called from any thread; a line comes whole, without its newline.
+ * Log and progress: the only two ways in which the library speaks while it works. The sink belongs to the program and
+ * may be called from any thread; a line comes whole, without its newline.
  */
 #include "base/base.h"
 

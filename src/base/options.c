@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Options: one table per struct gives flags, --help, JSON and the settings stored in outputs. Every value passes through
- * set_number or opt_set, so type and range are checked in one place whatever the way in.
- * JSON keeps whole numbers exactly: cJSON's numbers are doubles, so integers beyond 2^53 are written and read as strings.
+ * Options: one table per struct gives flags, --help, JSON and the settings stored in outputs. Every value passes
+ * through set_number or opt_set, so type and range are checked in one place whatever the way in. JSON keeps whole
+ * numbers exactly: cJSON's numbers are doubles, so integers beyond 2^53 are written and read as strings.
  */
 #include "base/base.h"
 
@@ -110,8 +110,7 @@ static bool set_value(const Option *o, void *s, const char *value, Arena *a, Err
     int64_t whole;
     int index;
     switch (o->type) {
-    case OPT_BOOL:
-        return set_bool(o, s, value, e);
+    case OPT_BOOL: return set_bool(o, s, value, e);
     case OPT_INT:
         if (!text_to_int(value, &whole))
             return err_set(e, "--%s is '%s'; it must be a whole number", o->name, value);
@@ -133,9 +132,7 @@ static bool set_value(const Option *o, void *s, const char *value, Arena *a, Err
             return false;
         *(double *)field(o, s) = x;
         return true;
-    case OPT_TEXT:
-        *(const char **)field(o, s) = a ? arena_strdup(a, value) : value;
-        return true;
+    case OPT_TEXT: *(const char **)field(o, s) = a ? arena_strdup(a, value) : value; return true;
     case OPT_CHOICE:
         index = choice_index(o, value);
         if (index < 0)
@@ -148,9 +145,9 @@ static bool set_value(const Option *o, void *s, const char *value, Arena *a, Err
 
 void opt_defaults(OptTable t, void *s)
 {
-    static const size_t sizes[] = {[OPT_BOOL] = sizeof(bool),       [OPT_INT] = sizeof(int64_t),
-                                   [OPT_FLOAT] = sizeof(double),    [OPT_TEXT] = sizeof(const char *),
-                                   [OPT_CHOICE] = sizeof(int),      [OPT_SECONDS] = sizeof(double)};
+    static const size_t sizes[] = {
+        [OPT_BOOL] = sizeof(bool),         [OPT_INT] = sizeof(int64_t), [OPT_FLOAT] = sizeof(double),
+        [OPT_TEXT] = sizeof(const char *), [OPT_CHOICE] = sizeof(int),  [OPT_SECONDS] = sizeof(double)};
     for (int i = 0; i < t.n; i++) {
         const Option *o = &t.rows[i];
         Err e = {0};
@@ -172,7 +169,8 @@ bool opt_set(OptTable t, void *s, const char *name, const char *value, Arena *a,
                 : err_set(e, "unknown option '%s'", name);
 }
 
-/* ---- command line --------------------------------------------------------------------------------------------------- */
+/* ---- command line ---------------------------------------------------------------------------------------------------
+ */
 
 typedef struct Parser {
     const OptTable *tables;
@@ -314,7 +312,7 @@ void opt_help(OptTable t, Text *out)
     }
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------------------------------ */
+/* ---- JSON ------------------------------------------------------------------------------------------------------ */
 
 static bool set_number(const Option *o, void *s, double x, Err *e)
 {
@@ -353,9 +351,9 @@ static bool set_json(const Option *o, void *s, const cJSON *v, Arena *a, Err *e)
         *(const char **)field(o, s) = NULL;
         return true;
     }
-    static const char *const kinds[] = {[OPT_BOOL] = "true or false", [OPT_INT] = "a whole number",
-                                        [OPT_FLOAT] = "a number",     [OPT_TEXT] = "a string or null",
-                                        [OPT_CHOICE] = "a string",    [OPT_SECONDS] = "a number of seconds"};
+    static const char *const kinds[] = {
+        [OPT_BOOL] = "true or false",    [OPT_INT] = "a whole number", [OPT_FLOAT] = "a number",
+        [OPT_TEXT] = "a string or null", [OPT_CHOICE] = "a string",    [OPT_SECONDS] = "a number of seconds"};
     return err_set(e, "the value of \"%s\" must be %s", o->name, kinds[o->type]);
 }
 
@@ -396,9 +394,7 @@ void opt_to_json(OptTable t, const void *s, Text *out)
         const Option *o = &t.rows[i];
         const void *p = field(o, s);
         switch (o->type) {
-        case OPT_BOOL:
-            cJSON_AddBoolToObject(root, o->name, *(const bool *)p);
-            break;
+        case OPT_BOOL: cJSON_AddBoolToObject(root, o->name, *(const bool *)p); break;
         case OPT_INT:
             snprintf(shown, sizeof shown, "%lld", (long long)*(const int64_t *)p);
             if (fabs((double)*(const int64_t *)p) > exact_limit)
@@ -407,9 +403,7 @@ void opt_to_json(OptTable t, const void *s, Text *out)
                 cJSON_AddRawToObject(root, o->name, shown);
             break;
         case OPT_FLOAT:
-        case OPT_SECONDS:
-            cJSON_AddRawToObject(root, o->name, shortest(*(const double *)p, shown, sizeof shown));
-            break;
+        case OPT_SECONDS: cJSON_AddRawToObject(root, o->name, shortest(*(const double *)p, shown, sizeof shown)); break;
         case OPT_TEXT:
             if (*(const char *const *)p)
                 cJSON_AddStringToObject(root, o->name, *(const char *const *)p);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Random numbers: Philox-4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
- * Word number `at` of a stream is lane at % 4 of the block with key = seed and counter = (at / 4, stream), low word first.
- * Normal numbers: Box-Muller; number k of rng_fill_normal uses words 2 (k / 2) and the next one, cosine for even k, sine for odd.
+ * Word number `at` of a stream is lane at % 4 of the block with key = seed and counter = (at / 4, stream), low word
+ * first. Normal numbers: Box-Muller; number k of rng_fill_normal uses words 2 (k / 2) and the next one, cosine for even
+ * k, sine for odd.
  */
 #include "base/base.h"
 #include "base/philox.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Threads: OpenMP, so that oneDNN and our own loops share one team. "All cores" means what this process may really use: the
- * processor mask and the time quota of its control groups; more threads than that only wait for each other.
- * OpenMP keeps the number of threads per calling thread, so threads_count() hands ours to whoever asks.
+ * Threads: OpenMP, so that oneDNN and our own loops share one team. "All cores" means what this process may really use:
+ * the processor mask and the time quota of its control groups; more threads than that only wait for each other. OpenMP
+ * keeps the number of threads per calling thread, so threads_count() hands ours to whoever asks.
  */
 #include "base/base.h"
 #include "base/cgroup.h"

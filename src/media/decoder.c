@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Decoder: packets of one stream in, frames out. libavcodec itself drops what the container marks as encoder delay and padding.
- * Damage is left out and counted: most of a scratched file is still good.
+ * Decoder: packets of one stream in, frames out. libavcodec itself drops what the container marks as encoder delay and
+ * padding. Damage is left out and counted: most of a scratched file is still good.
  */
 #include "media/media_internal.h"
 
-/* Bounds for what a hostile file could keep going for ever: a demuxer that is never ready, a decoder that never ends. */
+/* Bounds for what a hostile file could keep going for ever: a demuxer never ready, a decoder that never ends. */
 enum { MOST_WAITS = 1000, MOST_LATE = 1000 };
 
 bool decoder_open(Decoder *d, MediaInput *in, int stream, int threads, const char *name, Err *e)
@@ -17,7 +17,8 @@ bool decoder_open(Decoder *d, MediaInput *in, int stream, int threads, const cha
             in->f->streams[i]->discard = AVDISCARD_ALL;
     const AVCodec *codec = avcodec_find_decoder(s->codecpar->codec_id);
     if (!codec)
-        return err_set(e, "cannot read %s: this FFmpeg has no decoder for %s", name, avcodec_get_name(s->codecpar->codec_id));
+        return err_set(e, "cannot read %s: this FFmpeg has no decoder for %s", name,
+                       avcodec_get_name(s->codecpar->codec_id));
     d->c = avcodec_alloc_context3(codec);
     d->packet = av_packet_alloc();
     d->frame = av_frame_alloc();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * FFmpeg's manners: its log is caught, so that its last words can stand in our messages, and colours are converted in one
- * place. Matrices: ITU-R BT.601 and BT.709; JPEG (JFIF) is BT.601 at full range with chroma between two samples, video is
- * limited range with chroma on the left sample unless the frame says otherwise.
+ * FFmpeg's manners: its log is caught, so that its last words can stand in our messages, and colours are converted in
+ * one place. Matrices: ITU-R BT.601 and BT.709; JPEG (JFIF) is BT.601 at full range with chroma between two samples,
+ * video is limited range with chroma on the left sample unless the frame says otherwise.
  */
 #include "media/media_internal.h"
 
@@ -46,12 +46,13 @@ bool ffmpeg_error(Err *e, int code, const char *fmt, ...)
     va_end(args);
     av_strerror(code, reason, sizeof reason);
     /* The system's words (no space left, permission denied) say more than what a codec makes of them. */
-    bool by_system = code == AVERROR(ENOSPC) || code == AVERROR(EFBIG) || code == AVERROR(EIO) || code == AVERROR(EACCES) ||
-                     code == AVERROR(EDQUOT) || code == AVERROR(ENOMEM);
+    bool by_system = code == AVERROR(ENOSPC) || code == AVERROR(EFBIG) || code == AVERROR(EIO) ||
+                     code == AVERROR(EACCES) || code == AVERROR(EDQUOT) || code == AVERROR(ENOMEM);
     return err_set(e, "%s: %s", what, by_system || !last_words[0] ? reason : last_words);
 }
 
-struct SwsContext *colour_converter(int w, int h, enum AVPixelFormat from, enum AVPixelFormat to, const YuvKind *yuv, Err *e)
+struct SwsContext *colour_converter(int w, int h, enum AVPixelFormat from, enum AVPixelFormat to, const YuvKind *yuv,
+                                    Err *e)
 {
     struct SwsContext *s = sws_alloc_context();
     bool to_rgb = av_pix_fmt_desc_get(to)->flags & AV_PIX_FMT_FLAG_RGB;
@@ -74,7 +75,8 @@ struct SwsContext *colour_converter(int w, int h, enum AVPixelFormat from, enum 
         return NULL;
     }
     const int *table = sws_getCoefficients(yuv->matrix);
-    sws_setColorspaceDetails(s, table, to_rgb ? yuv->full_range : 1, table, to_rgb ? 1 : yuv->full_range, 0, 1 << 16, 1 << 16);
+    sws_setColorspaceDetails(s, table, to_rgb ? yuv->full_range : 1, table, to_rgb ? 1 : yuv->full_range, 0, 1 << 16,
+                             1 << 16);
     return s;
 }
 
@@ -110,13 +112,13 @@ bool frame_to_picture(const AVFrame *f, bool video, struct SwsContext **sws, Pic
     return code >= 0 || ffmpeg_error(e, code, "cannot convert %s pixels", av_get_pix_fmt_name(f->format));
 }
 
-/* The display matrix maps (x, y) to (a x + c y, b x + d y), y downwards; only quarter turns and flips are meant by it. */
+/* The display matrix maps (x, y) to (a x + c y, b x + d y), y downwards; only quarter turns and flips are meant. */
 int stream_orientation(const AVStream *s)
 {
     const int32_t *m = NULL;
 #if LIBAVFORMAT_VERSION_INT >= AV_VERSION_INT(60, 15, 100)
-    const AVPacketSideData *side = av_packet_side_data_get(s->codecpar->coded_side_data, s->codecpar->nb_coded_side_data,
-                                                           AV_PKT_DATA_DISPLAYMATRIX);
+    const AVPacketSideData *side = av_packet_side_data_get(s->codecpar->coded_side_data,
+                                                           s->codecpar->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
     if (side && side->size >= 9 * sizeof *m)
         m = (const int32_t *)side->data;
 #else

@@ -11,10 +11,10 @@
 
 #include "base/base.h"
 
-/* ---- pictures (picture.c, picture_load.c, picture_save.c, picture_resize.c) ------------------------------------------------------------
+/* ---- pictures (picture.c, picture_load.c, picture_save.c, picture_resize.c) ---------------------------------------
  * 8-bit RGBA, sRGB, straight (not premultiplied) alpha, rows from the top, tightly packed: pixel (x, y) begins at
- * rgba[(y * w + x) * 4]. A Picture is the caller's: {0} is empty, picture_finish empties it. Functions that make one fill
- * `out` whatever it held (they do not free it), and leave it empty when they fail; out may not be one of the inputs. */
+ * rgba[(y * w + x) * 4]. A Picture is the caller's: {0} is empty, picture_finish empties it. Functions that make one
+ * fill `out` whatever it held (they do not free it), and leave it empty when they fail; out may not be an input. */
 enum { PICTURE_MAX_SIDE = 16384, PICTURE_MAX_PIXELS = 100000000 };
 
 typedef struct Picture { int w, h; uint8_t *rgba; } Picture;
@@ -24,10 +24,11 @@ void picture_finish(Picture *p);
 bool picture_copy(const Picture *p, Picture *out, Err *e);
 
 /* Any picture FFmpeg reads: JPEG, PNG, WebP, GIF (its first picture), BMP, TIFF, ..., or a video's first frame. Turned
- * upright as its EXIF orientation (all eight) or a video's rotation says. A damaged or cut off picture is an error, never
- * a half grey one. Missing, empty, folder, not a picture, larger than allowed: each has its own message. */
+ * upright as its EXIF orientation (all eight) or a video's rotation says. A damaged or cut off picture is an error,
+ * never a half grey one. Missing, empty, folder, not a picture, larger than allowed: each has its own message. */
 bool picture_load(const char *path, Picture *out, Err *e);
-bool picture_decode(const void *bytes, size_t n, const char *name, Picture *out, Err *e); /* the same from memory; name for messages */
+/* The same from memory; name is for messages. */
+bool picture_decode(const void *bytes, size_t n, const char *name, Picture *out, Err *e);
 
 /* By the ending of path: .png, or .jpg/.jpeg with quality 1..100 (alpha over white). */
 bool picture_save(const Picture *p, const char *path, int quality, Err *e);
@@ -50,8 +51,8 @@ bool picture_has_alpha(const Picture *p);               /* any pixel that is not
  * a grey ground with a gap of 4 pixels. */
 bool picture_contact_sheet(const Picture *pics, int n, int columns, Picture *out, Err *e);
 
-/* ---- sound (sound.c, sound_load.c, wav.c) ----------------------------------------------------------------------------
- * 32-bit float samples, full scale +-1, interleaved; frame i, channel c is samples[i * channels + c]. At the rate of its
+/* ---- sound (sound.c, sound_load.c, wav.c) -------------------------------------------------------------------------
+ * 32-bit floats, full scale +-1, interleaved; frame i, channel c is samples[i * channels + c]. At the rate of its
  * file. One or two channels: more are mixed down to two (ITU-R BS.775 weights). */
 #define SOUND_MAX_SECONDS (6 * 3600.0)
 
@@ -66,9 +67,10 @@ typedef struct Sound {
 void sound_finish(Sound *s);
 
 /* The sound of any file FFmpeg reads, from start_s (>= 0) for length_s seconds; length_s < 0: to the end. Time 0 is
- * the first sample, in a video its first frame: sound that begins later gets silence before it, sound that begins earlier is cut.
- * Encoder delay and padding are cut off where the file declares them. Damage, truncation and repaired samples are logged as
- * warnings. No sound stream, nothing decodable, nothing after start_s, more than 6 h or more than fits in memory: errors. */
+ * the first sample, in a video its first frame: sound that begins later gets silence before it, sound that begins
+ * earlier is cut. Encoder delay and padding are cut off where the file declares them. Damage, truncation and repaired
+ * samples are logged as warnings. Errors: no sound stream, nothing decodable, nothing after start_s, more than 6 h,
+ * more than fits in memory. */
 bool sound_load(const char *path, double start_s, double length_s, Sound *out, Err *e);
 
 typedef struct SoundInfo {
@@ -86,7 +88,7 @@ bool sound_to_mono(const Sound *s, float **mono, Err *e);
 /* bits 16 (rounded, clipped) or 32 (float). Written whole or not at all; 4 GiB at most. */
 bool sound_save_wav(const Sound *s, const char *path, int bits, Err *e);
 
-/* ---- video out (video_writer.c) --------------------------------------------------------------------------------------
+/* ---- video out (video_writer.c) -----------------------------------------------------------------------------------
  * Frames and a song become a file; the container goes by the name's ending (today .mp4: H.264 yuv420p BT.709 and AAC,
  * index first so that it plays while it loads). First frame at time 0, every frame 1/fps long, as many as were given.
  * Sound has no shift and no lost or added sample: what AAC adds before and after is signalled by an edit list. Same
@@ -116,7 +118,7 @@ bool video_writer_finish(VideoWriter *v, Err *e);
 void video_writer_abandon(VideoWriter *v); /* takes NULL */
 bool video_writer_knows(const char *path); /* is the ending of path a container we can write? */
 
-/* ---- video in (video_reader.c) ---------------------------------------------------------------------------------------
+/* ---- video in (video_reader.c) ------------------------------------------------------------------------------------
  * Frames as upright pictures with square pixels, at their own times. Time 0 is the first frame, as in sound_load. */
 typedef struct VideoInfo {
     int w, h;         /* of the pictures as video_reader_next gives them */
@@ -132,8 +134,8 @@ typedef struct VideoReader VideoReader;
 
 bool video_reader_open(VideoReader **out, const char *path, Err *e);
 void video_reader_info(const VideoReader *r, VideoInfo *info);
-/* The next frame into *frame, which is the reader's and lasts until the next call, and its time. At the end *frame is NULL
- * and the result is true. Damaged frames are left out with a warning. */
+/* The next frame into *frame, which is the reader's and lasts until the next call, and its time. At the end *frame is
+ * NULL and the result is true. Damaged frames are left out with a warning. */
 bool video_reader_next(VideoReader *r, const Picture **frame, double *seconds, Err *e);
 /* The next frame read will be the first one that begins at or after `seconds` (to half a frame). */
 bool video_reader_seek(VideoReader *r, double seconds, Err *e);
@@ -142,7 +144,7 @@ void video_reader_close(VideoReader *r);
 /* The value of a metadata key of a sound or video file, the caller's (mem_free); NULL with no error: there is none. */
 bool video_metadata(const char *path, const char *key, char **value, Err *e);
 
-/* ---- plots (plot_lines.c, plot_beats.c) ------------------------------------------------------------------------------ */
+/* ---- plots (plot_lines.c, plot_beats.c) -------------------------------------------------------------------- */
 typedef struct PlotSeries {
     const char *name;
     const double *x, *y; /* x NULL: 0, 1, 2, ...; points that are not finite break the line */

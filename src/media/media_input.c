@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inputs: a file or bytes in memory, opened by content. FFmpeg gets neither the name nor the right to open anything else:
- * a playlist, a concat script or a movie with external tracks cannot make us read other files or the network.
+ * Inputs: a file or bytes in memory, opened by content. FFmpeg gets neither the name nor the right to open anything
+ * else: a playlist, a concat script or a movie with external tracks cannot make us read other files or the network.
  */
 #include "media/media_internal.h"
 
@@ -43,7 +43,9 @@ static int64_t seek_to(void *opaque, int64_t offset, int whence)
     }
     if (whence == AVSEEK_SIZE)
         return (int64_t)in->size;
-    int64_t at = whence == SEEK_SET ? offset : whence == SEEK_CUR ? (int64_t)in->at + offset : (int64_t)in->size + offset;
+    int64_t at = whence == SEEK_SET   ? offset
+                 : whence == SEEK_CUR ? (int64_t)in->at + offset
+                                      : (int64_t)in->size + offset;
     if (at < 0 || at > (int64_t)in->size)
         return AVERROR(EINVAL);
     in->at = (size_t)at;
@@ -59,7 +61,8 @@ static int refuse_open(AVFormatContext *f, AVIOContext **io, const char *url, in
 /* Formats that would take almost any text for a picture, and lists of other files. */
 static bool is_unwanted(const char *format)
 {
-    static const char *const unwanted[] = {"tty", "hls", "concat", "dash", "sdp", "ffmetadata", "bin", "adf", "idf", "xbin"};
+    static const char *const unwanted[] = {"tty",        "hls", "concat", "dash", "sdp",
+                                           "ffmetadata", "bin", "adf",    "idf",  "xbin"};
     for (size_t i = 0; i < ARRAY_LEN(unwanted); i++)
         if (!strcmp(format, unwanted[i]))
             return true;
@@ -101,7 +104,8 @@ static bool open_stream(MediaInput *in, const char *name, Err *e)
     av_dict_free(&options);
     if (code == AVERROR_INVALIDDATA && ffmpeg_spoke())
         return ffmpeg_error(e, code, "%s is damaged or cut off", name);
-    if (code == AVERROR_INVALIDDATA || (code >= 0 && (in->f->probe_score < LEAST_SCORE || is_unwanted(in->f->iformat->name))))
+    if (code == AVERROR_INVALIDDATA ||
+        (code >= 0 && (in->f->probe_score < LEAST_SCORE || is_unwanted(in->f->iformat->name))))
         return err_set(e, "%s is not a sound, picture or video file, or it is damaged", name);
     if (code < 0)
         return ffmpeg_error(e, code, "cannot read %s", name);
@@ -174,15 +178,24 @@ int input_video_stream(const MediaInput *in)
     return -1;
 }
 
-/* RIFF files (WAV, AVI) say how long they are; 0 and the largest number mean that the writer did not know. */
+/* RIFF files (WAV, AVI) are chunks of a name, a length and content; the largest length means that the writer did not
+ * know. The length of the whole is not looked at: programs that write it wrong are common. */
 bool input_is_cut(const MediaInput *in)
 {
-    uint8_t head[8];
+    uint8_t head[12];
     struct stat st;
-    if (in->fd < 0 || fstat(in->fd, &st) || !S_ISREG(st.st_mode) || pread(in->fd, head, 8, 0) != 8 || memcmp(head, "RIFF", 4))
+    if (in->fd < 0 || fstat(in->fd, &st) || !S_ISREG(st.st_mode) || pread(in->fd, head, 12, 0) != 12 ||
+        memcmp(head, "RIFF", 4))
         return false;
-    int64_t size = head[4] | head[5] << 8 | head[6] << 16 | (int64_t)head[7] << 24;
-    return size > 0 && size < UINT32_MAX - 8 && size + 8 > st.st_size + 1; /* some writers forget the padding byte */
+    for (int64_t at = 12, chunks = 0; chunks < 1000 && pread(in->fd, head, 8, at) == 8; chunks++) {
+        int64_t size = head[4] | head[5] << 8 | head[6] << 16 | (int64_t)head[7] << 24;
+        if (size >= UINT32_MAX - 8)
+            return false;
+        at += 8 + size + (size & 1);
+        if (at > st.st_size + (size & 1)) /* the last padding byte is often forgotten */
+            return true;
+    }
+    return false;
 }
 
 double input_seconds(const MediaInput *in, int stream, bool *estimated)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pictures in memory: making, turning, cutting, laying over a colour, contact sheets. Straight-alpha RGBA, 4 bytes a pixel,
- * rows from the top.
+ * Pictures in memory: making, turning, cutting, laying over a colour, contact sheets. Straight-alpha RGBA, 4 bytes a
+ * pixel, rows from the top.
  */
 #include "media/media_internal.h"
 
@@ -78,8 +78,9 @@ bool picture_crop(const Picture *p, int x, int y, int w, int h, Picture *out, Er
     return true;
 }
 
-/* EXIF orientation o says where row 0 and column 0 of the stored picture belong: 1 top left, 2 top right, 3 bottom right,
- * 4 bottom left, 5 left top, 6 right top, 7 right bottom, 8 left bottom. From 5 on, rows and columns change places. */
+/* EXIF orientation o says where row 0 and column 0 of the stored picture belong: 1 top left, 2 top right, 3 bottom
+ * right, 4 bottom left, 5 left top, 6 right top, 7 right bottom, 8 left bottom. From 5 on, rows and columns change
+ * places. */
 bool picture_orient(Picture *p, int orientation, Err *e)
 {
     if (orientation <= 1 || orientation > 8)

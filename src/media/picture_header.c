@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the first bytes of a picture say before it is decoded: kind, size, EXIF orientation, and whether the file ends
- * before the picture does. Sources: JPEG ITU-T T.81 annex B; EXIF 2.32 (TIFF 6.0 directories), tag 0x0112; PNG 3rd edition; GIF89a;
- * WebP container RFC 9649; Windows BMP headers. Every read is checked against the end; a header that makes no sense just yields size 0,
- * and the decoder then says what is wrong.
+ * before the picture does. Sources: JPEG ITU-T T.81 annex B; EXIF 2.32 (TIFF 6.0 directories), tag 0x0112; PNG 3rd
+ * edition; GIF89a; WebP container RFC 9649; Windows BMP headers. Every read is checked against the end; a header that
+ * makes no sense just yields size 0, and the decoder then says what is wrong.
  */
 #include "media/media_internal.h"
 
@@ -50,7 +50,8 @@ static void jpeg_header(PictureHeader *h, const uint8_t *p, size_t n)
     size_t at = 2;
     while (at + 4 <= n && p[at] == 0xFF) {
         uint8_t marker = p[at + 1];
-        if (marker == 0xFF || marker == 0x01 || (marker >= 0xD0 && marker <= 0xD8)) { /* fill bytes, markers without length */
+        if (marker == 0xFF || marker == 0x01 ||
+            (marker >= 0xD0 && marker <= 0xD8)) { /* fill bytes, markers without length */
             at += marker == 0xFF ? 1 : 2;
             continue;
         }

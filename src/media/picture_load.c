@@ -10,8 +10,10 @@
 /* One packet with the whole file to the decoder of its kind. */
 static bool decode_still(const uint8_t *bytes, size_t n, PictureKind kind, const char *name, Picture *out, Err *e)
 {
-    static const enum AVCodecID ids[] = {[PICTURE_JPEG] = AV_CODEC_ID_MJPEG, [PICTURE_PNG] = AV_CODEC_ID_PNG,
-                                         [PICTURE_WEBP] = AV_CODEC_ID_WEBP, [PICTURE_GIF] = AV_CODEC_ID_GIF,
+    static const enum AVCodecID ids[] = {[PICTURE_JPEG] = AV_CODEC_ID_MJPEG,
+                                         [PICTURE_PNG] = AV_CODEC_ID_PNG,
+                                         [PICTURE_WEBP] = AV_CODEC_ID_WEBP,
+                                         [PICTURE_GIF] = AV_CODEC_ID_GIF,
                                          [PICTURE_BMP] = AV_CODEC_ID_BMP};
     ffmpeg_begin();
     const AVCodec *codec = avcodec_find_decoder(ids[kind]);
@@ -38,8 +40,7 @@ static bool decode_still(const uint8_t *bytes, size_t n, PictureKind kind, const
     if (code >= 0)
         code = avcodec_receive_frame(c, frame);
     struct SwsContext *sws = NULL;
-    bool ok = code >= 0 ? frame_to_picture(frame, false, &sws, out, e)
-                        : ffmpeg_error(e, code, "%s is damaged", name);
+    bool ok = code >= 0 ? frame_to_picture(frame, false, &sws, out, e) : ffmpeg_error(e, code, "%s is damaged", name);
     sws_freeContext(sws);
     avcodec_free_context(&c);
     av_packet_free(&packet);
@@ -47,8 +48,8 @@ static bool decode_still(const uint8_t *bytes, size_t n, PictureKind kind, const
     return ok;
 }
 
-/* The first frame, turned as its container says. A still picture whose decoder has anything to complain about is damaged;
- * asking the decoder itself to be strict would refuse sound TIFFs for a tag it does not know. */
+/* The first frame, turned as its container says. A still picture whose decoder has anything to complain about is
+ * damaged; asking the decoder itself to be strict would refuse sound TIFFs for a tag it does not know. */
 static bool first_frame(MediaInput *in, int stream, const char *name, Picture *out, Err *e)
 {
     const AVCodecParameters *par = in->f->streams[stream]->codecpar;
@@ -62,7 +63,8 @@ static bool first_frame(MediaInput *in, int stream, const char *name, Picture *o
     struct SwsContext *sws = NULL;
     bool ok = (decoder_next(&d) && !(still && (d.damaged || ffmpeg_spoke()))) ||
               ffmpeg_error(e, AVERROR_INVALIDDATA, "%s is damaged or cut off", name);
-    ok = ok && frame_to_picture(d.frame, !still, &sws, out, e) && picture_orient(out, stream_orientation(in->f->streams[stream]), e);
+    ok = ok && frame_to_picture(d.frame, !still, &sws, out, e) &&
+         picture_orient(out, stream_orientation(in->f->streams[stream]), e);
     if (!ok)
         picture_finish(out);
     sws_freeContext(sws);

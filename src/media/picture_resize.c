@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Resizing: separable cubic convolution (Keys 1981, a = -0.5). When shrinking, the kernel is stretched by the factor, so that every
- * source pixel counts and nothing aliases; output pixel i looks at (i + 0.5) * factor. Colours are weighted by their alpha, so that what is
- * invisible does not bleed in. Weights that fall outside are left out and the rest made to sum to 1, as PIL does.
+ * Resizing: separable cubic convolution (Keys 1981, a = -0.5). When shrinking, the kernel is stretched by the factor,
+ * so that every source pixel counts and nothing aliases; output pixel i looks at (i + 0.5) * factor. Colours are
+ * weighted by their alpha, so that what is invisible does not bleed in. Weights that fall outside are left out and the
+ * rest made to sum to 1, as PIL does.
  */
 #include "media/media_internal.h"
 

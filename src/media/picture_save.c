@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Saving pictures as PNG and JPEG, to memory and to files, and what JPEG does to a picture. Quality is the usual 1..100: the example
- * tables of ITU-T T.81 annex K, scaled as the Independent JPEG Group's software does. FFmpeg fixes the step of the
- * DC coefficient at 8, which matters only below quality 25 or so.
+ * Saving pictures as PNG and JPEG, to memory and to files, and what JPEG does to a picture. Quality is the
+ * usual 1..100: the example tables of ITU-T T.81 annex K, scaled as the Independent JPEG Group's software does. FFmpeg
+ * fixes the step of the DC coefficient at 8, which matters only below quality 25 or so.
  */
 #include "media/media_internal.h"
 
@@ -10,15 +10,15 @@
 #include <string.h>
 
 /* T.81 tables K.1 (luminance) and K.2 (chrominance), row by row. */
-static const uint8_t luminance[64] = {
-    16, 11, 10, 16, 24,  40,  51,  61,  12, 12, 14, 19, 26,  58,  60,  55,  14, 13, 16, 24, 40,  57,
-    69, 56, 14, 17, 22,  29,  51,  87,  80, 62, 18, 22, 37,  56,  68,  109, 103, 77, 24, 35, 55,  64,
-    81, 104, 113, 92, 49, 64, 78,  87,  103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99};
-static const uint8_t chrominance[64] = {
-    17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99, 24, 26, 56, 99, 99, 99, 99, 99, 47, 66, 99, 99, 99, 99, 99, 99,
-    99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99};
+static const uint8_t luminance[64] = {16, 11, 10, 16, 24,  40,  51,  61,  12, 12, 14, 19, 26,  58,  60,  55,
+                                      14, 13, 16, 24, 40,  57,  69,  56,  14, 17, 22, 29, 51,  87,  80,  62,
+                                      18, 22, 37, 56, 68,  109, 103, 77,  24, 35, 55, 64, 81,  104, 113, 92,
+                                      49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99};
+static const uint8_t chrominance[64] = {17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99,
+                                        24, 26, 56, 99, 99, 99, 99, 99, 47, 66, 99, 99, 99, 99, 99, 99,
+                                        99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
+                                        99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99};
 
-/* Owned by the codec context, which frees it. */
 static uint16_t *scaled_table(const uint8_t table[64], int quality)
 {
     int scale = quality < 50 ? 5000 / quality : 200 - 2 * quality;
@@ -76,6 +76,8 @@ static bool encode(AVCodecContext *c, const Picture *p, uint8_t **bytes, size_t 
     sws_freeContext(sws);
     av_frame_free(&frame);
     av_packet_free(&packet);
+    av_freep(&c->intra_matrix); /* some versions free one of these with the context, some none */
+    av_freep(&c->chroma_intra_matrix);
     avcodec_free_context(&c);
     return ok;
 }

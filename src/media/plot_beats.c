@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The picture of a beat grid: rows of the song one under another, each with the waveform (the range of the samples in each
- * pixel column), the onset strength below it, beats as thin lines and downbeats as strong lines with the bar's number.
+ * The picture of a beat grid: rows of the song one under another, each with the waveform (the range of the samples in
+ * each pixel column), the onset strength below it, beats as thin lines and downbeats as strong lines with the bar's
+ * number.
  */
 #include "media/plot.h"
 
@@ -11,12 +12,12 @@
 
 enum { WIDTH = 1600, LEFT = 56, RIGHT = 24, HEAD = 74, WAVE = 90, ONSET = 44, ROW = WAVE + ONSET + 46, MOST_ROWS = 80 };
 
-static const Colour wave_colour = {0.62, 0.68, 0.76}, beat_colour = {0.00, 0.45, 0.70}, down_colour = {0.84, 0.16, 0.16},
-                    onset_colour = {0.90, 0.62, 0.00};
+static const Colour wave_colour = {0.62, 0.68, 0.76}, beat_colour = {0.00, 0.45, 0.70},
+                    down_colour = {0.84, 0.16, 0.16}, onset_colour = {0.90, 0.62, 0.00};
 
 typedef struct Row {
-    double from, to;      /* seconds */
-    double top;           /* pixels */
+    double from, to; /* seconds */
+    double top;      /* pixels */
 } Row;
 
 static double px_of(const Row *r, double t)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Line plots: named series over shared axes, linear or logarithmic upwards. Ticks stand at 1, 2 or 5 times powers of ten. Long
- * series are drawn as the range of each pixel column, so that a million points cost no more than the picture is wide
- * and no peak is lost.
+ * Line plots: named series over shared axes, linear or logarithmic upwards. Ticks stand at 1, 2 or 5 times powers of
+ * ten. Long series are drawn as the range of each pixel column, so that a million points cost no more than the picture
+ * is wide and no peak is lost.
  */
 #include "media/plot.h"
 
@@ -115,8 +115,8 @@ static void y_ticks(cairo_t *c, const Axes *a, bool draw, double *widest)
 {
     double range = a->y1 - a->y0, height = a->bottom - a->top;
     bool decades = a->log_y && range >= 0.7;
-    double step = decades ? MAX(1, ceil(range / (height / 30))) : plot_tick_step(a->log_y ? pow(10, a->y1) - pow(10, a->y0) : range,
-                                                                                (int)(height / 50));
+    double step = decades ? MAX(1, ceil(range / (height / 30)))
+                          : plot_tick_step(a->log_y ? pow(10, a->y1) - pow(10, a->y0) : range, (int)(height / 50));
     static const double leads[] = {1, 2, 5};
     double lo = a->log_y && !decades ? pow(10, a->y0) : a->y0, hi = a->log_y && !decades ? pow(10, a->y1) : a->y1;
     bool between = decades && height / range > 90;

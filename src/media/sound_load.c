@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Loading sound. Always decoded from the beginning, so that a start time means the same sample in every format (seeking in MP3 without
- * an index is a guess). libavcodec drops encoder delay and padding that containers declare per packet; MP4
- * declares its end as the length of the track instead, which is applied here.
+ * Loading sound. Always decoded from the beginning, so that a start time means the same sample in every format (seeking
+ * in MP3 without an index is a guess). libavcodec drops encoder delay and padding that containers declare per packet;
+ * where they declare the end as the length of the stream instead, it is applied here.
  */
 #include "media/media_internal.h"
 
@@ -23,17 +23,18 @@ typedef struct Loading {
     int in_rate, in_format;
     double start_s, length_s;
     int64_t from, to;
-    int64_t at;             /* time line position of the next decoded sample frame */
-    int64_t declared;       /* sample frames of the stream as the file says; 0: not known for sure */
-    size_t room;            /* sample frames that fit into sound.samples */
+    int64_t at;       /* time line position of the next decoded sample frame */
+    int64_t declared; /* sample frames of the stream as the file says; 0: not known for sure */
+    size_t room;      /* sample frames that fit into sound.samples */
     Sound sound;
 } Loading;
 
 static bool out_of_memory(const Loading *l, int64_t frames, Err *e)
 {
-    return err_set(e, "%s: %.1f minutes of sound need %.1f GB, and %.1f GB are free; choose a piece by start and length", l->name,
-                   (double)frames / l->sound.rate / 60, (double)frames * l->sound.channels * sizeof(float) / 1e9,
-                   (double)mem_available() / 1e9);
+    return err_set(e,
+                   "%s: %.1f minutes of sound need %.1f GB, and %.1f GB are free; choose a piece by start and length",
+                   l->name, (double)frames / l->sound.rate / 60,
+                   (double)frames * l->sound.channels * sizeof(float) / 1e9, (double)mem_available() / 1e9);
 }
 
 /* Room for more sample frames, growing by halves. */
@@ -55,7 +56,8 @@ static bool begin(Loading *l, Err *e)
 {
     const AVFrame *f = l->d.frame;
     if (f->sample_rate < LOWEST_RATE || f->sample_rate > HIGHEST_RATE)
-        return err_set(e, "%s: the sample rate is %d Hz; allowed are %d to %d", l->name, f->sample_rate, LOWEST_RATE, HIGHEST_RATE);
+        return err_set(e, "%s: the sample rate is %d Hz; allowed are %d to %d", l->name, f->sample_rate, LOWEST_RATE,
+                       HIGHEST_RATE);
     l->sound.rate = f->sample_rate;
     l->sound.channels = MIN(f->ch_layout.nb_channels, 2);
     l->from = llround(MIN(l->start_s, 1e9) * l->sound.rate);
@@ -73,7 +75,8 @@ static bool begin(Loading *l, Err *e)
     int video = input_video_stream(l->d.in);
     const AVStream *v = video >= 0 ? l->d.in->f->streams[video] : NULL;
     if (v && v->start_time != AV_NOPTS_VALUE && f->best_effort_timestamp != AV_NOPTS_VALUE) {
-        double late = (double)f->best_effort_timestamp * av_q2d(s->time_base) - (double)v->start_time * av_q2d(v->time_base);
+        double late =
+            (double)f->best_effort_timestamp * av_q2d(s->time_base) - (double)v->start_time * av_q2d(v->time_base);
         l->at = llround(CLAMP(late, -60, 3600) * l->sound.rate);
     }
     return true;
@@ -83,7 +86,8 @@ static bool begin(Loading *l, Err *e)
 static bool converter(Loading *l, Err *e)
 {
     const AVFrame *f = l->d.frame;
-    if (l->swr && f->sample_rate == l->in_rate && f->format == l->in_format && !av_channel_layout_compare(&f->ch_layout, &l->layout))
+    if (l->swr && f->sample_rate == l->in_rate && f->format == l->in_format &&
+        !av_channel_layout_compare(&f->ch_layout, &l->layout))
         return true;
     AVChannelLayout from = {0}, to;
     if (f->ch_layout.order == AV_CHANNEL_ORDER_UNSPEC)
@@ -92,12 +96,14 @@ static bool converter(Loading *l, Err *e)
         av_channel_layout_copy(&from, &f->ch_layout);
     av_channel_layout_default(&to, l->sound.channels);
     swr_free(&l->swr);
-    int code = swr_alloc_set_opts2(&l->swr, &to, AV_SAMPLE_FMT_FLT, l->sound.rate, &from, f->format, f->sample_rate, 0, NULL);
+    int code =
+        swr_alloc_set_opts2(&l->swr, &to, AV_SAMPLE_FMT_FLT, l->sound.rate, &from, f->format, f->sample_rate, 0, NULL);
     if (code >= 0)
         code = swr_init(l->swr);
     av_channel_layout_uninit(&from);
     if (code < 0)
-        return ffmpeg_error(e, code, "%s: cannot convert %d channels at %d Hz", l->name, f->ch_layout.nb_channels, f->sample_rate);
+        return ffmpeg_error(e, code, "%s: cannot convert %d channels at %d Hz", l->name, f->ch_layout.nb_channels,
+                            f->sample_rate);
     av_channel_layout_uninit(&l->layout);
     av_channel_layout_copy(&l->layout, &f->ch_layout);
     l->in_rate = f->sample_rate;
@@ -161,12 +167,12 @@ static bool take_frame(Loading *l, float **buffer, int *buffer_frames, Err *e)
     return true;
 }
 
-/* MP4 says where its sound ends by the length of the track; the last AAC packet may decode to more than that. */
+/* MP4 and Ogg say where their sound ends by the length of the stream; the last packet may decode to more than that. */
 static void trim_padding(Loading *l, int64_t first)
 {
+    const char *format = l->d.in->f->iformat->name;
     int64_t more = l->at - first - l->declared;
-    bool mp4 = strstr(l->d.in->f->iformat->name, "mp4");
-    if (mp4 && l->declared && more > 0 && more < 4096 && l->at <= l->to)
+    if ((strstr(format, "mp4") || strstr(format, "ogg")) && l->declared && more > 0 && more < 4096 && l->at <= l->to)
         l->sound.frames = MAX(l->sound.frames - more, 0);
 }
 
@@ -180,10 +186,12 @@ static bool finish(Loading *l, int64_t first, Err *e)
     double decoded = (double)(l->at - first) / s->rate, declared = (double)l->declared / s->rate;
     if (!l->declared && input_video_stream(l->d.in) < 0) /* the length of the whole file is that of its only stream */
         declared = input_seconds(l->d.in, l->d.stream, NULL);
-    s->truncated = l->d.damaged || l->d.cut || input_is_cut(l->d.in) || (to_the_end && declared - decoded > 0.1 + 0.01 * declared);
+    s->truncated =
+        l->d.damaged || l->d.cut || input_is_cut(l->d.in) || (to_the_end && declared - decoded > 0.1 + 0.01 * declared);
     if (s->frames == 0)
-        return err_set(e, l->at > 0 ? "%s: nothing is left after the start at %.3f s; it has %.3f s of sound"
-                                    : "%s: the start is %.3f s, but it has only %.3f s of sound",
+        return err_set(e,
+                       l->at > 0 ? "%s: nothing is left after the start at %.3f s; it has %.3f s of sound"
+                                 : "%s: the start is %.3f s, but it has only %.3f s of sound",
                        l->name, l->start_s, (double)l->at / s->rate);
     if (s->truncated)
         log_line(LOG_WARNING, "%s is damaged or cut off; %.1f s of its sound could be decoded", l->name, decoded);
@@ -206,8 +214,7 @@ bool sound_load(const char *path, double start_s, double length_s, Sound *out, E
     int stream = input_sound_stream(&in), buffer_frames = 0;
     float *buffer = NULL;
     int64_t first = 0;
-    bool ok = stream >= 0 ? decoder_open(&l.d, &in, stream, 1, path, e)
-                          : err_set(e, "%s has no sound", path);
+    bool ok = stream >= 0 ? decoder_open(&l.d, &in, stream, 1, path, e) : err_set(e, "%s has no sound", path);
     bool opened = ok;
     while (ok && (l.sound.rate == 0 || l.at < l.to) && decoder_next(&l.d)) {
         bool is_first = l.sound.rate == 0;

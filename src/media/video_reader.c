@@ -15,9 +15,9 @@ struct VideoReader {
     int sws_w, sws_h, sws_format;
     Picture picture;
     int orientation;
-    double start;     /* seconds of the first frame on the file's own clock */
+    double start;      /* seconds of the first frame on the file's own clock */
     double skip_until; /* after a seek: frames before this time are left out */
-    double last;      /* time of the frame before, for files without times */
+    double last;       /* time of the frame before, for files without times */
     bool warned;
 };
 
@@ -38,7 +38,8 @@ static void read_info(VideoReader *r, AVStream *s)
     AVRational rate = av_guess_frame_rate(r->in.f, s, NULL);
     if (s->avg_frame_rate.num > 0 && s->avg_frame_rate.den > 0)
         rate = s->avg_frame_rate;
-    picture_size(r, s->codecpar->width, s->codecpar->height, av_guess_sample_aspect_ratio(r->in.f, s, NULL), &i->w, &i->h);
+    picture_size(r, s->codecpar->width, s->codecpar->height, av_guess_sample_aspect_ratio(r->in.f, s, NULL), &i->w,
+                 &i->h);
     i->fps = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 25;
     i->seconds = input_seconds(&r->in, s->index, NULL);
     i->frames = s->nb_frames > 0 ? s->nb_frames : llround(i->seconds * i->fps);

@@ -2,11 +2,11 @@
  *
  * Video out. A container is a row of `formats`; adding one is adding a row (and what its pixels need in write_picture).
  *
- * Time: frame i stands at i / fps. AAC has a delay of 1024 samples, so its first packet has time -1024 / rate, and the MP4 edit list
- * (ISO 14496-12, 8.6.6) says that the song begins after it and how long it is. The movie time scale is the sample rate, so that
- * both are exact; FFmpeg's default of 1 ms would round the end.
- * Same bytes: no dates, no version strings, x264 with a fixed number of threads (its result depends on the number, not on chance).
- * The XMP packet is a `uuid` box after the last one, where Adobe's XMP specification part 3 puts it.
+ * Time: frame i stands at i / fps. AAC has a delay of 1024 samples, so its first packet has time -1024 / rate, and the
+ * MP4 edit list (ISO 14496-12, 8.6.6) says that the song begins after it and how long it is. The movie time scale is
+ * the sample rate, so that both are exact; FFmpeg's default of 1 ms would round the end. Same bytes: no dates, no
+ * version strings, x264 with a fixed number of threads (its result depends on the number, not on chance). The XMP
+ * packet is a `uuid` box after the last one, where Adobe's XMP specification part 3 puts it.
  */
 #include "media/media_internal.h"
 
@@ -78,8 +78,9 @@ static bool check(const char *path, VideoOptions *o, Err *e)
             o->sound_frames = s->frames - o->sound_from;
         if (s->channels < 1 || s->channels > 2 || o->sound_from < 0 || o->sound_frames < 1 ||
             o->sound_from > s->frames - o->sound_frames)
-            return err_set(e, "the piece of the song from sample %lld, %lld samples long, does not lie in its %lld samples",
-                           (long long)o->sound_from, (long long)o->sound_frames, (long long)s->frames);
+            return err_set(
+                e, "the piece of the song from sample %lld, %lld samples long, does not lie in its %lld samples",
+                (long long)o->sound_from, (long long)o->sound_frames, (long long)s->frames);
     }
     size_t metadata = o->title ? strlen(o->title) : 0;
     for (int i = 0; i < o->n_keys; i++)
@@ -147,7 +148,8 @@ static bool add_video(VideoWriter *v, Err *e)
         p->height = c->height;
         code = av_frame_get_buffer(p, 0);
     }
-    return (code >= 0 && p) || ffmpeg_error(e, code < 0 ? code : AVERROR(ENOMEM), "cannot encode %s", v->format->video_codec);
+    return (code >= 0 && p) ||
+           ffmpeg_error(e, code < 0 ? code : AVERROR(ENOMEM), "cannot encode %s", v->format->video_codec);
 }
 
 /* The song's own rate if the encoder knows it, else the nearest higher one, else the highest. */
@@ -177,8 +179,8 @@ static bool add_audio(VideoWriter *v, Err *e)
     av_channel_layout_default(&c->ch_layout, s->channels);
     int code = add_stream(v, c, NULL);
     if (code >= 0 && c->sample_rate != s->rate) {
-        code = swr_alloc_set_opts2(&v->swr, &c->ch_layout, AV_SAMPLE_FMT_FLTP, c->sample_rate, &c->ch_layout, AV_SAMPLE_FMT_FLT,
-                                   s->rate, 0, NULL);
+        code = swr_alloc_set_opts2(&v->swr, &c->ch_layout, AV_SAMPLE_FMT_FLTP, c->sample_rate, &c->ch_layout,
+                                   AV_SAMPLE_FMT_FLT, s->rate, 0, NULL);
         if (code >= 0)
             code = swr_init(v->swr);
     }
@@ -190,7 +192,8 @@ static bool add_audio(VideoWriter *v, Err *e)
         av_channel_layout_copy(&f->ch_layout, &c->ch_layout);
         code = av_frame_get_buffer(f, 0);
     }
-    return (code >= 0 && f) || ffmpeg_error(e, code < 0 ? code : AVERROR(ENOMEM), "cannot encode %s", v->format->audio_codec);
+    return (code >= 0 && f) ||
+           ffmpeg_error(e, code < 0 ? code : AVERROR(ENOMEM), "cannot encode %s", v->format->audio_codec);
 }
 
 static bool begin_file(VideoWriter *v, const VideoOptions *o, Err *e)
@@ -323,7 +326,8 @@ static bool convert(VideoWriter *v, const uint8_t *pixels, int channels, size_t 
     const YuvKind bt709 = {.matrix = SWS_CS_ITU709, .chroma_left = true};
     if (v->sws_channels != channels) {
         sws_freeContext(v->sws);
-        v->sws = colour_converter(v->o.w, v->o.h, channels == 3 ? AV_PIX_FMT_RGB24 : AV_PIX_FMT_RGB0, v->format->pixels, &bt709, e);
+        v->sws = colour_converter(v->o.w, v->o.h, channels == 3 ? AV_PIX_FMT_RGB24 : AV_PIX_FMT_RGB0, v->format->pixels,
+                                  &bt709, e);
         v->sws_channels = v->sws ? channels : 0;
     }
     if (!v->sws)
@@ -338,8 +342,8 @@ static bool convert(VideoWriter *v, const uint8_t *pixels, int channels, size_t 
 bool video_writer_frame(VideoWriter *v, const uint8_t *pixels, int channels, size_t stride, Err *e)
 {
     if ((channels != 3 && channels != 4) || stride < (size_t)v->o.w * (size_t)channels || stride > INT32_MAX)
-        return err_set(e, "a video frame of %d channels and rows of %zu bytes; it needs 3 or 4 channels of %d pixels", channels,
-                       stride, v->o.w);
+        return err_set(e, "a video frame of %d channels and rows of %zu bytes; it needs 3 or 4 channels of %d pixels",
+                       channels, stride, v->o.w);
     ffmpeg_begin();
     if (!convert(v, pixels, channels, stride, e))
         return false;
@@ -358,7 +362,8 @@ int64_t video_writer_frames(const VideoWriter *v)
 /* ISO box: length, "uuid", the identity that means XMP, the packet. */
 static bool append_xmp(VideoWriter *v, Err *e)
 {
-    static const uint8_t identity[16] = {0xBE, 0x7A, 0xCF, 0xCB, 0x97, 0xA9, 0x42, 0xE8, 0x9C, 0x71, 0x99, 0x94, 0x91, 0xE3, 0xAF, 0xAC};
+    static const uint8_t identity[16] = {0xBE, 0x7A, 0xCF, 0xCB, 0x97, 0xA9, 0x42, 0xE8,
+                                         0x9C, 0x71, 0x99, 0x94, 0x91, 0xE3, 0xAF, 0xAC};
     Text xmp = {0};
     text_add(&xmp,
              "<?xpacket begin=\"\xEF\xBB\xBF\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n"
@@ -367,7 +372,8 @@ static bool append_xmp(VideoWriter *v, Err *e)
              "Iptc4xmpExt:DigitalSourceType=\"%s\"/></rdf:RDF></x:xmpmeta>\n<?xpacket end=\"r\"?>",
              source_type);
     uint32_t size = (uint32_t)xmp.len + 24;
-    uint8_t head[8] = {(uint8_t)(size >> 24), (uint8_t)(size >> 16), (uint8_t)(size >> 8), (uint8_t)size, 'u', 'u', 'i', 'd'};
+    uint8_t head[8] = {
+        (uint8_t)(size >> 24), (uint8_t)(size >> 16), (uint8_t)(size >> 8), (uint8_t)size, 'u', 'u', 'i', 'd'};
     FILE *f = v->file.f;
     bool ok = fseek(f, 0, SEEK_END) == 0 && fwrite(head, 1, 8, f) == 8 && fwrite(identity, 1, 16, f) == 16 &&
               fwrite(xmp.s, 1, xmp.len, f) == xmp.len;

@@ -52,8 +52,8 @@ bool sound_save_wav(const Sound *s, const char *path, int bits, Err *e)
     if (bits != 16 && bits != 32)
         return err_set(e, "WAV with %d bits; allowed are 16 (integers) and 32 (floats)", bits);
     size_t values, data;
-    if (!mem_product(&values, 2, (size_t)s->frames, (size_t)s->channels) || !mem_product(&data, 2, values, (size_t)bits / 8) ||
-        data > UINT32_MAX - 100)
+    if (!mem_product(&values, 2, (size_t)s->frames, (size_t)s->channels) ||
+        !mem_product(&data, 2, values, (size_t)bits / 8) || data > UINT32_MAX - 100)
         return err_set(e, "%s: %lld sample frames do not fit into a WAV file (4 GiB)", path, (long long)s->frames);
     OutFile o;
     if (!out_open(&o, path, e))

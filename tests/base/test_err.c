@@ -85,8 +85,9 @@ static void progress(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_message_wins), cmocka_unit_test(long_messages_are_cut), cmocka_unit_test(cancelling),
-        cmocka_unit_test(log_goes_to_the_sink), cmocka_unit_test(progress),
+        cmocka_unit_test(first_message_wins), cmocka_unit_test(long_messages_are_cut),
+        cmocka_unit_test(cancelling),         cmocka_unit_test(log_goes_to_the_sink),
+        cmocka_unit_test(progress),
     };
     return cmocka_run_group_tests_name("base/err", tests, NULL, NULL);
 }

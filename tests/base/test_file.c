@@ -202,8 +202,12 @@ static void clock_runs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole_or_not_at_all), cmocka_unit_test(links_modes_and_long_names), cmocka_unit_test(refusals),
-        cmocka_unit_test(devices_are_not_replaced), cmocka_unit_test(reading), cmocka_unit_test(folders),
+        cmocka_unit_test(whole_or_not_at_all),
+        cmocka_unit_test(links_modes_and_long_names),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(devices_are_not_replaced),
+        cmocka_unit_test(reading),
+        cmocka_unit_test(folders),
         cmocka_unit_test(clock_runs),
     };
     return cmocka_run_group_tests_name("base/file", tests, setup, teardown);

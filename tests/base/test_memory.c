@@ -73,7 +73,10 @@ static void arena(void **state)
     arena_destroy(NULL);
 }
 
-typedef struct Visit { uint8_t *seen; int64_t least; } Visit;
+typedef struct Visit {
+    uint8_t *seen;
+    int64_t least;
+} Visit;
 
 static void visit(void *ctx, int64_t from, int64_t to)
 {
@@ -126,8 +129,8 @@ static void inside_each_other(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(allocation), cmocka_unit_test(products), cmocka_unit_test(room), cmocka_unit_test(arena),
-        cmocka_unit_test(every_item_once), cmocka_unit_test(inside_each_other),
+        cmocka_unit_test(allocation), cmocka_unit_test(products),        cmocka_unit_test(room),
+        cmocka_unit_test(arena),      cmocka_unit_test(every_item_once), cmocka_unit_test(inside_each_other),
     };
     return cmocka_run_group_tests_name("base/memory", tests, NULL, NULL);
 }

@@ -27,7 +27,8 @@ static const Option rows[] = {
     {"guidance", 'g', OPT_FLOAT, offsetof(Settings, guidance), 0, 30, "7.5", .help = "strength of the condition"},
     {"start", 0, OPT_SECONDS, offsetof(Settings, start), 0, 86400, .value = "TIME", .help = "where in the song"},
     {"out", 'o', OPT_TEXT, offsetof(Settings, out), .value = "FILE", .help = "output"},
-    {"format", 0, OPT_CHOICE, offsetof(Settings, format), .initial = "mp4", .choices = "mp4|webm|gif", .help = "container"},
+    {"format", 0, OPT_CHOICE, offsetof(Settings, format), .initial = "mp4", .choices = "mp4|webm|gif",
+     .help = "container"},
 };
 static const OptTable table = {rows, ARRAY_LEN(rows)};
 
@@ -78,7 +79,9 @@ static void good_command_lines(void **state)
     char rest[200];
     Err e = {0};
     Settings s = defaults();
-    assert_true(parse(*state, &s, "jig a.png --steps 7 --seed=-3 song.mp3 -o x.mp4 --no-sound -l --format gif --start 1:30", rest, &e));
+    assert_true(parse(*state, &s,
+                      "jig a.png --steps 7 --seed=-3 song.mp3 -o x.mp4 --no-sound -l --format gif --start 1:30", rest,
+                      &e));
     assert_string_equal(rest, "jig,a.png,song.mp3");
     assert_true(s.loop && !s.sound && s.steps == 7 && s.seed == -3 && s.start == 90 && s.format == 2);
     assert_string_equal(s.out, "x.mp4");
@@ -92,7 +95,9 @@ static void good_command_lines(void **state)
 
 static void bad_command_lines(void **state)
 {
-    static const struct { const char *line, *says; } bad[] = {
+    static const struct {
+        const char *line, *says;
+    } bad[] = {
         {"--stps 4", "did you mean --steps?"},
         {"--guidence=3", "did you mean --guidance?"},
         {"--no-lop", "unknown flag --no-lop"},
@@ -163,12 +168,25 @@ static void json_round_trip(void **state)
 
 static void bad_json(void **state)
 {
-    static const struct { const char *json, *says; } bad[] = {
-        {"", "not valid JSON"}, {"{", "not valid JSON"}, {"[1]", "not an object"}, {"{} x", "not valid JSON"},
-        {"{\"step\": 3}", "nearest is \"steps\""}, {"{\"steps\": 2.5}", "whole number"}, {"{\"steps\": 1e300}", "whole number"},
-        {"{\"steps\": 0}", "allowed are 1 to 1000"}, {"{\"steps\": true}", "whole number"}, {"{\"steps\": null}", "whole number"},
-        {"{\"loop\": 1}", "true or false"}, {"{\"loop\": \"yes\"}", "true or false"}, {"{\"out\": 3}", "a string"},
-        {"{\"format\": \"avi\"}", "allowed are"}, {"{\"guidance\": 1e999}", "finite"}, {"{\"guidance\": {}}", "a number"},
+    static const struct {
+        const char *json, *says;
+    } bad[] = {
+        {"", "not valid JSON"},
+        {"{", "not valid JSON"},
+        {"[1]", "not an object"},
+        {"{} x", "not valid JSON"},
+        {"{\"step\": 3}", "nearest is \"steps\""},
+        {"{\"steps\": 2.5}", "whole number"},
+        {"{\"steps\": 1e300}", "whole number"},
+        {"{\"steps\": 0}", "allowed are 1 to 1000"},
+        {"{\"steps\": true}", "whole number"},
+        {"{\"steps\": null}", "whole number"},
+        {"{\"loop\": 1}", "true or false"},
+        {"{\"loop\": \"yes\"}", "true or false"},
+        {"{\"out\": 3}", "a string"},
+        {"{\"format\": \"avi\"}", "allowed are"},
+        {"{\"guidance\": 1e999}", "finite"},
+        {"{\"guidance\": {}}", "a number"},
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         Settings s = defaults();
@@ -205,9 +223,10 @@ static void help(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(default_values), cmocka_unit_test(good_command_lines), cmocka_unit_test(bad_command_lines),
-        cmocka_unit_test(two_tables), cmocka_unit_test(json_round_trip), cmocka_unit_test(bad_json),
-        cmocka_unit_test(setting_by_name), cmocka_unit_test(help),
+        cmocka_unit_test(default_values),    cmocka_unit_test(good_command_lines),
+        cmocka_unit_test(bad_command_lines), cmocka_unit_test(two_tables),
+        cmocka_unit_test(json_round_trip),   cmocka_unit_test(bad_json),
+        cmocka_unit_test(setting_by_name),   cmocka_unit_test(help),
     };
     return cmocka_run_group_tests_name("base/options", tests, setup, teardown);
 }

@@ -18,11 +18,13 @@
 
 static void known_answers(void **state)
 {
-    static const struct { uint32_t counter[4], key[2], out[4]; } kat[] = {
-        {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
-        {{~0u, ~0u, ~0u, ~0u}, {~0u, ~0u}, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-        {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0},
-         {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}}};
+    static const struct {
+        uint32_t counter[4], key[2], out[4];
+    } kat[] = {{{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
+               {{~0u, ~0u, ~0u, ~0u}, {~0u, ~0u}, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
+               {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
+                {0xa4093822, 0x299f31d0},
+                {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}}};
     for (size_t i = 0; i < ARRAY_LEN(kat); i++) {
         uint32_t out[4];
         philox_block(out, kat[i].counter, kat[i].key);
@@ -113,8 +115,9 @@ static void hash(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_answers), cmocka_unit_test(words_are_lanes_of_blocks), cmocka_unit_test(ranges),
-        cmocka_unit_test(normal_moments), cmocka_unit_test(position_only), cmocka_unit_test(hash),
+        cmocka_unit_test(known_answers), cmocka_unit_test(words_are_lanes_of_blocks),
+        cmocka_unit_test(ranges),        cmocka_unit_test(normal_moments),
+        cmocka_unit_test(position_only), cmocka_unit_test(hash),
     };
     return cmocka_run_group_tests_name("base/rng", tests, NULL, NULL);
 }

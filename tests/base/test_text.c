@@ -53,10 +53,14 @@ static void numbers(void **state)
 
 static void seconds(void **state)
 {
-    static const struct { const char *s; double x; } good[] = {
-        {"12.5", 12.5}, {"0", 0}, {"-3", -3}, {"1:23", 83}, {"1:02:03.5", 3723.5}, {"90:00", 5400}, {"0:00.25", 0.25}};
-    static const char *const bad[] = {"", ":", "1:", ":1", "1:60", "1:60:00", "1:2:3:4", "1:-2", "1:+2", "-1:20", "1.5:00", "a",
-                                      "1:2x", "99999999999999999999:00", "1h"};
+    static const struct {
+        const char *s;
+        double x;
+    } good[] = {{"12.5", 12.5},        {"0", 0},        {"-3", -3},       {"1:23", 83},
+                {"1:02:03.5", 3723.5}, {"90:00", 5400}, {"0:00.25", 0.25}};
+    static const char *const bad[] = {"",     ":",    "1:",    ":1",     "1:60", "1:60:00", "1:2:3:4",
+                                      "1:-2", "1:+2", "-1:20", "1.5:00", "a",    "1:2x",    "99999999999999999999:00",
+                                      "1h"};
     double x;
     for (size_t i = 0; i < ARRAY_LEN(good); i++) {
         assert_true(text_to_seconds(good[i].s, &x));
@@ -69,7 +73,10 @@ static void seconds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(building), cmocka_unit_test(endings), cmocka_unit_test(numbers), cmocka_unit_test(seconds),
+        cmocka_unit_test(building),
+        cmocka_unit_test(endings),
+        cmocka_unit_test(numbers),
+        cmocka_unit_test(seconds),
     };
     return cmocka_run_group_tests_name("base/text", tests, NULL, NULL);
 }

@@ -32,7 +32,8 @@ bool make_still(const char *encoder, const Picture *p, uint8_t **bytes, size_t *
     c->height = p->h;
     c->time_base = (AVRational){1, 1};
     bool alpha = picture_has_alpha(p);
-    c->pix_fmt = avcodec_find_best_pix_fmt_of_list(codec->pix_fmts, alpha ? AV_PIX_FMT_RGBA : AV_PIX_FMT_RGB24, alpha, NULL);
+    c->pix_fmt =
+        avcodec_find_best_pix_fmt_of_list(codec->pix_fmts, alpha ? AV_PIX_FMT_RGBA : AV_PIX_FMT_RGB24, alpha, NULL);
     c->compression_level = 4;
     c->global_quality = 95 * FF_QP2LAMBDA;
     must(avcodec_open2(c, codec, NULL) >= 0, encoder);
@@ -42,8 +43,8 @@ bool make_still(const char *encoder, const Picture *p, uint8_t **bytes, size_t *
     f->height = p->h;
     f->quality = c->global_quality;
     must(av_frame_get_buffer(f, 0) >= 0, "frame");
-    struct SwsContext *sws = sws_getContext(p->w, p->h, AV_PIX_FMT_RGBA, p->w, p->h, c->pix_fmt, SWS_BICUBIC | SWS_ACCURATE_RND,
-                                            NULL, NULL, NULL);
+    struct SwsContext *sws = sws_getContext(p->w, p->h, AV_PIX_FMT_RGBA, p->w, p->h, c->pix_fmt,
+                                            SWS_BICUBIC | SWS_ACCURATE_RND, NULL, NULL, NULL);
     sws_scale(sws, (const uint8_t *const[]){p->rgba}, (int[]){p->w * 4}, 0, p->h, f->data, f->linesize);
     AVPacket *packet = av_packet_alloc();
     must(avcodec_send_frame(c, f) >= 0, encoder);
@@ -72,7 +73,8 @@ static void drain(AVFormatContext *f, AVCodecContext *c, AVFrame *frame)
 static void encode_sound(AVFormatContext *f, AVCodecContext *c, const Sound *s)
 {
     SwrContext *swr = NULL;
-    swr_alloc_set_opts2(&swr, &c->ch_layout, c->sample_fmt, s->rate, &c->ch_layout, AV_SAMPLE_FMT_FLT, s->rate, 0, NULL);
+    swr_alloc_set_opts2(&swr, &c->ch_layout, c->sample_fmt, s->rate, &c->ch_layout, AV_SAMPLE_FMT_FLT, s->rate, 0,
+                        NULL);
     must(swr_init(swr) >= 0, "converting");
     int each = c->frame_size ? c->frame_size : 4096;
     for (int64_t at = 0; at < s->frames; at += each) {

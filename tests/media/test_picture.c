@@ -126,7 +126,8 @@ static void jpeg_degrading_keeps_alpha(void **state)
 
 static void jpeg_colours_are_right(void **state)
 {
-    static const uint8_t colours[][3] = {{255, 255, 255}, {0, 0, 0}, {255, 0, 0}, {0, 255, 0}, {0, 0, 255}, {128, 128, 128}, {200, 80, 30}};
+    static const uint8_t colours[][3] = {{255, 255, 255}, {0, 0, 0},       {255, 0, 0},  {0, 255, 0},
+                                         {0, 0, 255},     {128, 128, 128}, {200, 80, 30}};
     for (size_t i = 0; i < ARRAY_LEN(colours); i++) {
         Picture p;
         assert_true(picture_init(&p, 40, 24, NULL));
@@ -142,10 +143,10 @@ static void jpeg_colours_are_right(void **state)
 /* A JPEG with an APP1 EXIF segment after its first two bytes. */
 static uint8_t *with_orientation(const uint8_t *jpeg, size_t n, int orientation, bool big_endian, size_t *n_out)
 {
-    static const uint8_t little[] = {0xFF, 0xE1, 0, 34, 'E', 'x', 'i', 'f', 0, 0, 'I', 'I', 42, 0, 8, 0, 0, 0,
-                                     1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-    static const uint8_t big[] = {0xFF, 0xE1, 0, 34, 'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8,
-                                  0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t little[] = {0xFF, 0xE1, 0,    34, 'E', 'x', 'i', 'f', 0, 0, 'I', 'I', 42, 0, 8, 0, 0, 0,
+                                     1,    0,    0x12, 1,  3,   0,   1,   0,   0, 0, 0,   0,   0,  0, 0, 0, 0, 0};
+    static const uint8_t big[] = {0xFF, 0xE1, 0, 34,   'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8,
+                                  0,    1,    1, 0x12, 0,   3,   0,   0,   0, 1, 0,   0,   0, 0,  0, 0, 0, 0};
     uint8_t *out = mem_alloc(n + sizeof big);
     memcpy(out, jpeg, 2);
     memcpy(out + 2, big_endian ? big : little, sizeof big);
@@ -203,14 +204,19 @@ static void exif_orientations(void **state)
     picture_finish(&plain);
 }
 
-static const uint8_t small_gif[] = { /* 2 x 1: red and blue, then a second picture */
-    'G', 'I', 'F', '8', '9', 'a', 2, 0, 1, 0, 0x80, 0, 0, 255, 0, 0, 0, 0, 255,
-    0x2C, 0, 0, 0, 0, 2, 0, 1, 0, 0, 2, 2, 0x44, 0x0A, 0, 0x2C, 0, 0, 0, 0, 2, 0, 1, 0, 0, 2, 2, 0x0C, 0x0A, 0, 0x3B};
+static const uint8_t small_gif[] = {/* 2 x 1: red and blue, then a second picture */
+                                    'G',  'I', 'F',  '8', '9', 'a', 2, 0, 1, 0, 0x80, 0, 0,    255,  0,    0,    0,
+                                    0,    255, 0x2C, 0,   0,   0,   0, 2, 0, 1, 0,    0, 2,    2,    0x44, 0x0A, 0,
+                                    0x2C, 0,   0,    0,   0,   2,   0, 1, 0, 0, 2,    2, 0x0C, 0x0A, 0,    0x3B};
 
 static void other_formats(void **state)
 {
-    static const struct { const char *encoder; bool alpha; double tolerance; } kinds[] = {
-        {"bmp", false, 0}, {"tiff", false, 0}, {"tiff", true, 0}, {"libwebp", false, 6}, {"libwebp", true, 9}, {"png", true, 0}};
+    static const struct {
+        const char *encoder;
+        bool alpha;
+        double tolerance;
+    } kinds[] = {{"bmp", false, 0},     {"tiff", false, 0},   {"tiff", true, 0},
+                 {"libwebp", false, 6}, {"libwebp", true, 9}, {"png", true, 0}};
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         Picture p, back;
         uint8_t *bytes;
@@ -439,7 +445,9 @@ static void resizing_is_the_formula(void **state)
         double sum[3] = {0}, total = 0;
         for (int j = 0; j < 40; j++) {
             double x = fabs((j + 0.5) - (i + 0.5) * 4) / 4;
-            double w = x < 1 ? 1.5 * x * x * x - 2.5 * x * x + 1 : x < 2 ? -0.5 * x * x * x + 2.5 * x * x - 4 * x + 2 : 0;
+            double w = x < 1   ? 1.5 * x * x * x - 2.5 * x * x + 1
+                       : x < 2 ? -0.5 * x * x * x + 2.5 * x * x - 4 * x + 2
+                               : 0;
             total += w;
             for (int c = 0; c < 3; c++)
                 sum[c] += w * p.rgba[j * 4 + c];
@@ -511,16 +519,20 @@ static void full_disk(void **state)
     picture_finish(&p);
 }
 
-/* Real files: a phone's JPEG called .png that must be turned, pictures with alpha, an animated GIF, a video's first frame. */
+/* Real files: a phone's JPEG called .png that must be turned, pictures with alpha, an animated GIF, a video's first
+ * frame. */
 static void real_files(void **state)
 {
-    static const struct { const char *name; int w, h; bool alpha; } files[] = {
-        {"inputs/animated-drawings/garlic.png", 3024, 4032, false},
-        {"inputs/gophers/vector_arts_ballet.png", 117, 128, true},
-        {"inputs/gophers/gopher-dance-long-3x.gif", 192, 192, true},
-        {"inputs/person/2001.jpg", 640, 1088, false},
-        {"inputs/person/dancer.avi", 518, 496, false},
-        {"inputs/g1-robot/J_ShortDance13_SingleLadies_robot.mp4", 640, 480, false}};
+    static const struct {
+        const char *name;
+        int w, h;
+        bool alpha;
+    } files[] = {{"inputs/animated-drawings/garlic.png", 3024, 4032, false},
+                 {"inputs/gophers/vector_arts_ballet.png", 117, 128, true},
+                 {"inputs/gophers/gopher-dance-long-3x.gif", 192, 192, true},
+                 {"inputs/person/2001.jpg", 640, 1088, false},
+                 {"inputs/person/dancer.avi", 518, 496, false},
+                 {"inputs/g1-robot/J_ShortDance13_SingleLadies_robot.mp4", 640, 480, false}};
     const char *data = getenv("JIG_TEST_DATA");
     if (!data || !file_is_dir(data))
         skip();
@@ -539,12 +551,23 @@ static void real_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(png_round_trip), cmocka_unit_test(jpeg_quality), cmocka_unit_test(jpeg_degrading_keeps_alpha),
-        cmocka_unit_test(jpeg_colours_are_right), cmocka_unit_test(exif_orientations), cmocka_unit_test(other_formats),
-        cmocka_unit_test(one_pixel), cmocka_unit_test(cut_files_are_errors), cmocka_unit_test(damaged_files_do_no_harm),
-        cmocka_unit_test(too_large_is_refused_before_decoding), cmocka_unit_test(not_pictures), cmocka_unit_test(resizing),
-        cmocka_unit_test(invisible_colour_does_not_bleed), cmocka_unit_test(resizing_is_the_formula),
-        cmocka_unit_test(cropping_and_flattening), cmocka_unit_test(contact_sheet), cmocka_unit_test(full_disk),
+        cmocka_unit_test(png_round_trip),
+        cmocka_unit_test(jpeg_quality),
+        cmocka_unit_test(jpeg_degrading_keeps_alpha),
+        cmocka_unit_test(jpeg_colours_are_right),
+        cmocka_unit_test(exif_orientations),
+        cmocka_unit_test(other_formats),
+        cmocka_unit_test(one_pixel),
+        cmocka_unit_test(cut_files_are_errors),
+        cmocka_unit_test(damaged_files_do_no_harm),
+        cmocka_unit_test(too_large_is_refused_before_decoding),
+        cmocka_unit_test(not_pictures),
+        cmocka_unit_test(resizing),
+        cmocka_unit_test(invisible_colour_does_not_bleed),
+        cmocka_unit_test(resizing_is_the_formula),
+        cmocka_unit_test(cropping_and_flattening),
+        cmocka_unit_test(contact_sheet),
+        cmocka_unit_test(full_disk),
         cmocka_unit_test(real_files),
     };
     return cmocka_run_group_tests_name("media/picture", tests, setup, teardown);

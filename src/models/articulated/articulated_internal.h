@@ -9,6 +9,30 @@
 #define JIG_ARTICULATED_INTERNAL_H
 
 #include "models/articulated/articulated.h"
+#include "models/articulated/nets.h"
+
+/* ---- model (model.c): each runner is NULL where the folder has no weights for it */
+struct ArticulatedModel {
+    PoseRunner *pose;
+    MotionRunner *motion;
+    FlowRunner *flow;
+    PixelRunner *pixels;
+    BackgroundRunner *background;
+    char networks[8];
+};
+bool figure_find(PoseRunner *k, const Picture *picture, Figure *out, Err *e); /* figure_find.c; k may be NULL */
+
+/* ---- planning a dance (phrases.c) -------------------------------------------------------------------------------------------
+ * A song cut into stretches that are danced in one go: two bars or so each, phrases of eight bars; phrases with the same letter
+ * dance the same, as the music does: A A B A within what sounds alike. */
+typedef struct Stretch {
+    int first, count;   /* frames of moves */
+    int letter;         /* of its phrase: equal letters, equal moves */
+    int place;          /* number of the stretch within its phrase */
+    int music;          /* cluster of phrases that sound alike */
+} Stretch;
+/* *out is the caller's (mem_free). frames: length of the dance; longest: of a stretch. Covers all frames without gaps. */
+int phrases_plan(const SongFeatures *f, const BeatGrid *grid, int frames, int longest, Stretch **out);
 
 /* ---- planes (planes.c) --------------------------------------------------------------------------------------------------
  * All work in place or into caller's arrays, threaded over rows, the same bits on any number of threads. */
@@ -55,6 +79,9 @@ void figure_label_by_bones(Figure *f, const WorkPicture *work);
 /* From probabilities [h2, w2, 15] over the whole picture, drawn to colour edges. */
 void figure_label_by_probability(Figure *f, const WorkPicture *work, const float *probability, int w2, int h2);
 
+/* The rim's colours are mixed with the ground's, which misleads labels: it takes those of the pixels inside. */
+void figure_label_rim(Figure *f);
+
 /* A body as capsules, for labels and for what is hidden (figure_parts.c). Coordinates of the figure times `scale`. */
 typedef struct Capsule { SynthPart part; int a, b; float beyond, radius; } Capsule; /* radius: usual half width over body height */
 extern const Capsule figure_capsules[];
@@ -92,14 +119,19 @@ typedef struct FramePose {
 /* ---- retargeting (retarget.c, framing.c, soft_body.c) -------------------------------------------------------------------------
  * Poses of the whole dance for one figure, 25 a second. figure: joints in frame pixels; bottom row of the mask for soft bodies. */
 typedef struct Dance { int frames; FramePose *pose; } Dance;
-bool dance_init(Dance *d, const Figure *figure, const float box[4] /* of the mask: x0, y0, x1, y1 */, const Moves *moves,
-                int w, int h, Err *e);
+typedef struct Stage {
+    int w, h;             /* of the frame */
+    float box[4];         /* of the figure's mask at rest: x0, y0, x1, y1 */
+    bool free_standing;   /* no ground that it belongs to: it may have another size from the first frame on */
+    bool from_picture;    /* the first half second grows out of the picture's pose */
+} Stage;
+bool dance_init(Dance *d, const Figure *figure, const Stage *stage, const Moves *moves, Err *e);
 void dance_finish(Dance *d);
 void dance_at(const Dance *d, double frame, FramePose *out); /* between two frames: linear; clamped to the ends */
 void dance_blur(float *x, int n, int stride, float sigma);   /* Gaussian over time, ends repeated */
 /* Slow scale about the floor and slow shift, so that all joints stay inside the frame with a margin (framing.c). */
-void dance_keep_inside(Dance *d, const Figure *figure, int w, int h, float floor);
-void dance_soft_body(Dance *d, const Clip *clip, const float box[4], int w); /* for FIGURE_SOFT (soft_body.c) */
+void dance_keep_inside(Dance *d, const Figure *figure, const Stage *stage, float floor);
+void dance_soft_body(Dance *d, const Clip *clip, const Stage *stage); /* for FIGURE_SOFT (soft_body.c) */
 
 enum { MAP_PELVIS, MAP_COUNT = SYNTH_PARTS }; /* a map per SynthPart; the unused number 0 is the pelvis, PART_TRUNK the rib cage */
 typedef float BoneMap[3][3]; /* (x, y, 1) of the texture -> (x, y, z) of the frame */

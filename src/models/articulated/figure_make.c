@@ -54,33 +54,33 @@ bool articulated_figure_resize(const Figure *f, int width, int height, Figure *o
         }
     mem_free(in);
     mem_free(small);
+    figure_label_rim(out);
     return true;
 }
 
 bool articulated_figure_copy(const Figure *f, Figure *out, Err *e) { return articulated_figure_resize(f, f->width, f->height, out, e); }
 
-/* Where a figure with these joints may be: 1 on its bones, falling to 0 at `reach` times the limbs' usual half width. */
+/* Where a figure with these joints may be: certain on its bones and in the middle of its head, falling to nothing about one
+ * and a half limb widths away. */
 static void prior_from_bones(const Figure *f, const WorkPicture *work, float *prior)
 {
-    float h = figure_height_of(f->joint, f->presence) * work->scale;
-    uint8_t *on = mem_zero((size_t)work->w * (size_t)work->h);
-    static const int extra[][2] = {{JOINT_L_SHOULDER, JOINT_L_HIP}, {JOINT_R_SHOULDER, JOINT_R_HIP}, {JOINT_L_SHOULDER, JOINT_R_SHOULDER}};
-    for (int b = 0; b < MOTION_BONES + (int)ARRAY_LEN(extra); b++) {
-        int a = b < MOTION_BONES ? motion_bones[b].parent : extra[b - MOTION_BONES][0];
-        int c = b < MOTION_BONES ? motion_bones[b].child : extra[b - MOTION_BONES][1];
-        for (int k = 0; k <= 64; k++) {
-            float t = (float)k / 64;
-            int x = (int)((f->joint[a][0] * (1 - t) + f->joint[c][0] * t) * work->scale);
-            int y = (int)((f->joint[a][1] * (1 - t) + f->joint[c][1] * t) * work->scale);
-            if (x >= 0 && x < work->w && y >= 0 && y < work->h) on[(size_t)y * (size_t)work->w + (size_t)x] = 1;
+    float h = figure_height_of(f->joint, f->presence) * work->scale, up[2], along;
+    BodyShape s;
+    body_shape_of(f, work->scale, &s);
+    up[0] = s.at[JOINT_NECK][0] - s.at[JOINT_PELVIS][0], up[1] = s.at[JOINT_NECK][1] - s.at[JOINT_PELVIS][1];
+    float n = MAX(hypotf(up[0], up[1]), 1.0f), head[2] = {s.at[JOINT_HEAD][0] + 0.055f * h * up[0] / n, s.at[JOINT_HEAD][1] + 0.055f * h * up[1] / n};
+    for (int y = 0; y < work->h; y++)
+        for (int x = 0; x < work->w; x++) {
+            float px = (float)x + 0.5f, py = (float)y + 0.5f, d = body_to_trunk(&s, px, py) / (0.05f * h);
+            d = MIN(d, (hypotf(px - head[0], py - head[1]) - 0.035f * h) / (0.05f * h));
+            d = MIN(d, body_to_segment(s.at[JOINT_NECK], head, px, py, &along) / (0.05f * h));
+            for (int i = 0; i < figure_capsule_count; i++) {
+                const Capsule *c = &figure_capsules[i];
+                if (f->presence[c->a] < 0.5f || f->presence[c->b] < 0.5f) continue;
+                d = MIN(d, body_to_segment(s.at[c->a], s.at[c->b], px, py, &along) / (c->radius * h));
+            }
+            prior[(size_t)y * (size_t)work->w + (size_t)x] = d < 0.25f ? 0.98f : 0.01f + 0.65f * (1 - plane_step(0.7f, 2.2f, d));
         }
-    }
-    plane_distance2(on, prior, work->w, work->h);
-    for (size_t i = 0; i < (size_t)work->w * (size_t)work->h; i++) {
-        float d = sqrtf(prior[i]) / MAX(h, 1.0f);
-        prior[i] = d < 0.012f ? 0.98f : 0.6f * (1 - plane_step(0.06f, 0.16f, d)) + 0.01f;
-    }
-    mem_free(on);
 }
 
 bool articulated_figure_from_joints(Figure *out, const Picture *picture, const float (*joint)[2], const float *depth,

@@ -103,6 +103,68 @@ static void label_rows(void *ctx, int64_t from, int64_t to)
         }
 }
 
+void figure_label_rim(Figure *f)
+{
+    enum { WELL_INSIDE = 230, PASSES = 6 };
+    int w = f->width, h = f->height;
+    size_t n = (size_t)w * (size_t)h;
+    uint8_t *sure = mem_alloc(n), *next = mem_alloc(n);
+    for (size_t i = 0; i < n; i++) sure[i] = f->mask[i] >= WELL_INSIDE ? f->part[i] : PART_NONE;
+    for (int pass = 0; pass < PASSES; pass++) {
+        memcpy(next, sure, n);
+        for (int y = 0; y < h; y++)
+            for (int x = 0; x < w; x++) {
+                size_t i = (size_t)y * (size_t)w + (size_t)x;
+                if (sure[i] || !f->mask[i]) continue;
+                static const int near[8][2] = {{0, -1}, {-1, 0}, {1, 0}, {0, 1}, {-1, -1}, {1, -1}, {-1, 1}, {1, 1}};
+                for (int k = 0; k < 8 && !next[i]; k++) {
+                    int px = x + near[k][0], py = y + near[k][1];
+                    if (px >= 0 && py >= 0 && px < w && py < h) next[i] = sure[(size_t)py * (size_t)w + (size_t)px];
+                }
+            }
+        uint8_t *t = sure;
+        sure = next, next = t;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (sure[i] && f->mask[i]) f->part[i] = sure[i];
+    mem_free(sure);
+    mem_free(next);
+}
+
+/* Small pieces of a sheet that hang together with nothing of it go to the sheet that they touch most. */
+static void drop_islands(Figure *f)
+{
+    int w = f->width, h = f->height, *stack = mem_alloc(sizeof(int) * (size_t)w * (size_t)h);
+    size_t n = (size_t)w * (size_t)h, area[SHEETS] = {0};
+    uint8_t *seen = mem_zero(n);
+    for (size_t i = 0; i < n; i++)
+        if (f->mask[i]) area[layer_sheet_of(f->part[i])]++;
+    for (size_t start = 0; start < n; start++) {
+        if (seen[start] || !f->mask[start]) continue;
+        Sheet sheet = layer_sheet_of(f->part[start]);
+        size_t top = 0, done = 0, touch[SYNTH_PARTS] = {0};
+        stack[top++] = (int)start, seen[start] = 1;
+        while (done < top) {
+            int i = stack[done++], x = i % w, y = i / w;
+            const int near[4] = {x > 0 ? i - 1 : -1, x < w - 1 ? i + 1 : -1, y > 0 ? i - w : -1, y < h - 1 ? i + w : -1};
+            for (int k = 0; k < 4; k++) {
+                if (near[k] < 0 || !f->mask[near[k]]) continue;
+                if (layer_sheet_of(f->part[near[k]]) != sheet)
+                    touch[f->part[near[k]]]++;
+                else if (!seen[near[k]])
+                    seen[near[k]] = 1, stack[top++] = near[k];
+            }
+        }
+        int best = PART_NONE;
+        for (int p = 1; p < SYNTH_PARTS; p++)
+            if (touch[p] > touch[best]) best = p;
+        if (best == PART_NONE || top * 7 >= area[sheet]) continue;
+        for (size_t i = 0; i < top; i++) f->part[stack[i]] = (uint8_t)best;
+    }
+    mem_free(stack);
+    mem_free(seen);
+}
+
 /* soft: planes [15][h, w] */
 static void label_from_planes(Figure *f, const WorkPicture *work, float *soft)
 {
@@ -110,6 +172,8 @@ static void label_from_planes(Figure *f, const WorkPicture *work, float *soft)
     for (int p = PART_HEAD; p < SYNTH_PARTS; p++) plane_guided(work->rgb, soft + n * (size_t)p, work->w, work->h, 4, 1e-3f);
     LabelJob j = {f, soft, work->w, work->h};
     threads_for(f->height, 16, label_rows, &j);
+    figure_label_rim(f);
+    drop_islands(f);
 }
 
 void figure_label_by_bones(Figure *f, const WorkPicture *work)

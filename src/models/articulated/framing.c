@@ -12,6 +12,7 @@
 
 #define WINDOW_SECONDS 1.6
 #define LEAST_SCALE 0.70f
+#define LEAST_FREE 0.50f /* without a ground to stand on */
 
 void dance_blur(float *x, int n, int stride, float sigma)
 {
@@ -70,9 +71,10 @@ static float reach_of(int joint)
     }
 }
 
-void dance_keep_inside(Dance *d, const Figure *figure, int w, int h, float floor)
+void dance_keep_inside(Dance *d, const Figure *figure, const Stage *stage, float floor)
 {
-    int n = d->frames, r = (int)(WINDOW_SECONDS * MOTION_FPS);
+    int n = d->frames, r = stage->free_standing ? n : (int)(WINDOW_SECONDS * MOTION_FPS), w = stage->w;
+    bool constant = stage->free_standing || !stage->from_picture;
     float height = figure_height_of(figure->joint, NULL), centre = figure->joint[JOINT_PELVIS][0];
     float *scale = mem_alloc(sizeof(float) * 3 * (size_t)n), *low = scale + n, *high = low + n;
     bool shrink = figure->kind == FIGURE_WHOLE; /* a half figure is cut off by the frame and must stay so */
@@ -84,7 +86,7 @@ void dance_keep_inside(Dance *d, const Figure *figure, int w, int h, float floor
             top = MIN(top, d->pose[t].joint[j][1] - m);
         }
         float wide = (float)w / (right - left), tall = floor / MAX(floor - top, 1.0f);
-        scale[t] = shrink ? CLAMP(MIN(wide, tall), LEAST_SCALE, 1.0f) : 1;
+        scale[t] = shrink ? CLAMP(MIN(wide, tall), stage->free_standing ? LEAST_FREE : LEAST_SCALE, 1.0f) : 1;
         low[t] = left, high[t] = right;
     }
     window_least(scale, n, r, 1);
@@ -94,13 +96,14 @@ void dance_keep_inside(Dance *d, const Figure *figure, int w, int h, float floor
         low[t] = -a, high[t] = (float)w - b;
         if (low[t] > high[t]) low[t] = high[t] = (low[t] + high[t]) / 2;
     }
+    r = (int)(WINDOW_SECONDS * MOTION_FPS);
     window_least(low, n, r, -1);
     window_least(high, n, r, 1);
     for (int t = 0; t < n; t++) low[t] = low[t] > high[t] ? (low[t] + high[t]) / 2 : CLAMP(0.0f, low[t], high[t]);
     window_mean(low, n, r);
     for (int t = 0; t < n; t++) {
         FramePose *p = &d->pose[t];
-        float s = scale[t], grown = plane_step(0, MOTION_FPS, (float)t); /* the first frame is the picture */
+        float s = scale[t], grown = constant ? 1 : plane_step(0, MOTION_FPS, (float)t); /* the first frame is the picture */
         s = 1 + (s - 1) * grown;
         for (int j = 0; j < FIGURE_JOINTS; j++) {
             p->joint[j][0] = centre + s * (p->joint[j][0] - centre) + low[t] * grown;

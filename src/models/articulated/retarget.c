@@ -193,7 +193,7 @@ static float screen_turn(Vec from, Vec to) /* clockwise on the screen */
     return atan2f(from.y * to.x - from.x * to.y, from.x * to.x + from.y * to.y);
 }
 
-static void place_all(Dance *d, const Body *b, const Clip *clip, const Moves *moves)
+static void place_all(Dance *d, const Body *b, const Clip *clip, const Moves *moves, bool from_picture)
 {
     float *stand[2] = {mem_alloc(sizeof(float) * (size_t)d->frames), mem_alloc(sizeof(float) * (size_t)d->frames)};
     for (int side = 0; side < 2; side++) {
@@ -207,7 +207,7 @@ static void place_all(Dance *d, const Body *b, const Clip *clip, const Moves *mo
         Vec joint[FIGURE_JOINTS];
         *f = (FramePose){.scale = 1, .squash = 1};
         place_frame(b, clip->pose[t], shift, joint, &f->turn_head);
-        float grown = plane_step(0, BLEND_SECONDS * MOTION_FPS, (float)t);
+        float grown = from_picture ? plane_step(0, BLEND_SECONDS * MOTION_FPS, (float)t) : 1;
         if (grown < 1) blend_in(b, grown, joint);
         f->turn_head *= grown;
         for (int side = 0; side < 2; side++) {
@@ -224,7 +224,7 @@ static void place_all(Dance *d, const Body *b, const Clip *clip, const Moves *mo
     mem_free(stand[1]);
 }
 
-bool dance_init(Dance *d, const Figure *figure, const float box[4], const Moves *moves, int w, int h, Err *e)
+bool dance_init(Dance *d, const Figure *figure, const Stage *stage, const Moves *moves, Err *e)
 {
     Body body;
     Clip clip = {0};
@@ -242,10 +242,10 @@ bool dance_init(Dance *d, const Figure *figure, const float box[4], const Moves 
     d->pose = ok ? mem_try(sizeof(FramePose) * (size_t)d->frames) : NULL;
     if (ok && !d->pose) ok = err_set(e, "no memory for the poses of %d frames", d->frames);
     if (ok && soft) {
-        dance_soft_body(d, &clip, box, w);
+        dance_soft_body(d, &clip, stage);
     } else if (ok) {
-        place_all(d, &body, &clip, &facing);
-        dance_keep_inside(d, figure, w, h, body.origin[1] - body.floor);
+        place_all(d, &body, &clip, &facing, stage->from_picture);
+        dance_keep_inside(d, figure, stage, body.origin[1] - body.floor);
     }
     clip_finish(&clip);
     moves_finish(&facing);

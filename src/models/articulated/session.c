@@ -153,15 +153,15 @@ bool articulated_begin(ArticulatedSession **out, ArticulatedModel *m, const Pict
     s->figure = mem_try(4 * (size_t)s->w * (size_t)s->h);
     Moves mirrored = {0};
     Figure small;
-    float box[4];
-    at_frame_size(figure, s->w, s->h, &small, box);
+    Stage stage = {.w = s->w, .h = s->h, .free_standing = o->transparent || picture_has_alpha(picture), .from_picture = !o->loop};
+    at_frame_size(figure, s->w, s->h, &small, stage.box);
     s->body = figure_height_of(small.joint, NULL);
     bool ok = s->figure || err_set(e, "no memory for a frame of %d x %d", s->w, s->h);
     ok = ok && (progress_tick(p, "background", 0, 2) || err_cancel(e)) && make_ground(s, picture, figure, o, e);
     ok = ok && (progress_tick(p, "figure", 1, 2) || err_cancel(e)) && make_puppet(s, picture, figure, e);
     ok = ok && moves_copy(moves, &mirrored, e);
     if (ok && o->mirror) moves_mirror(&mirrored);
-    ok = ok && dance_init(&s->dance, &small, box, &mirrored, s->w, s->h, e);
+    ok = ok && dance_init(&s->dance, &small, &stage, &mirrored, e);
     ok = ok && (progress_tick(p, "figure", 2, 2) || err_cancel(e));
     moves_finish(&mirrored);
     if (!ok) {

@@ -9,10 +9,11 @@
 #include <math.h>
 #include <string.h>
 
-void dance_soft_body(Dance *d, const Clip *clip, const float box[4], int w)
+void dance_soft_body(Dance *d, const Clip *clip, const Stage *stage)
 {
+    const float *box = stage->box, w = (float)stage->w;
     int n = d->frames;
-    float tall = box[3] - box[1], room = CLAMP(MIN(box[0], (float)w - box[2]), 0.0f, 0.10f * (float)w);
+    float tall = box[3] - box[1], room = CLAMP(MIN(box[0], w - box[2]), 0.0f, 0.10f * w);
     float *height = mem_alloc(sizeof(float) * 6 * (size_t)n), *mean = height + n, *path = mean + n, *slow = path + n, *lean = slow + n, *roll = lean + n;
     for (int t = 0; t < n; t++) {
         float chest[3][3];
@@ -25,7 +26,7 @@ void dance_soft_body(Dance *d, const Clip *clip, const float box[4], int w)
     dance_blur(lean, n, 1, 1.5f);
     for (int t = 0; t < n; t++) {
         FramePose *p = &d->pose[t];
-        float grown = plane_step(0, 0.5f * MOTION_FPS, (float)t);
+        float grown = stage->from_picture ? plane_step(0, 0.5f * MOTION_FPS, (float)t) : 1;
         float down = (height[t] - mean[t]) / MOTION_LEG, side = (path[t] - slow[t]) / MOTION_LEG, tip = lean[t] - roll[t];
         *p = (FramePose){.scale = 1};
         p->squash = 1 + grown * 0.16f * tanhf(down / 0.07f);

@@ -88,6 +88,7 @@ static void *task_open(const TrainSetup *s, Err *e)
     for (int64_t i = 0; i < t->batch; i++)
         pose_found_init(&t->found[i], (int)o->size, (int)o->size);
     pairs_declare(&t->pairs, t->inputs);
+    t->inputs[PAIR_INPUT].host_only = t->inputs[PAIR_MAPS].host_only = !t->flow;
     t->inputs[IN_SOURCE] = (TrainInput){"source", JIG_F32, SHAPE(F / PIXEL_PACK, F / PIXEL_PACK, PIXEL_SOURCE), false};
     t->inputs[IN_COLOURS] = (TrainInput){"colours", JIG_F32, SHAPE(F, F, 3), false};
     t->inputs[IN_TARGET] = (TrainInput){"target", JIG_F32, SHAPE(F, F, 3), false};
@@ -230,9 +231,8 @@ static Node *task_build(void *net, Graph *g, int64_t batch, bool training)
     PixelTraining *t = net;
     Node *in[INPUTS];
     for (int i = 0; i < INPUTS; i++) {
-        bool network = i == PAIR_INPUT || i == IN_SOURCE, unused = !t->flow && (i == PAIR_INPUT || i == PAIR_MAPS);
-        in[i] = t->inputs[i].host_only || unused
-                    ? NULL : train_graph_input(g, &t->inputs[i], batch, network ? graph_type(g) : JIG_F32);
+        bool network = i == PAIR_INPUT || i == IN_SOURCE;
+        in[i] = t->inputs[i].host_only ? NULL : train_graph_input(g, &t->inputs[i], batch, network ? graph_type(g) : JIG_F32);
     }
     Frame f = build_frame(t, g, in, batch);
     Node *warped = op_stop(g, op_warp(g, in[IN_COLOURS], op_affine(g, f.field, 1, -0.5f), WARP_BORDER, false, true));

@@ -163,6 +163,7 @@ Mesh *body_parse(const uint8_t *data, size_t size, const char *name, Err *e)
         for (long k = h.part[i].first; k < MIN(h.part[i].first + h.part[i].count, h.opaque); k++)
             m->material[k] = m->feature[k] = h.part[i].feature;
     mesh_complete(m);
+    m->two_sided = !m->texture[0] || raster_shows_backs(m); /* bodies to be dressed have open eyes */
     /* clothes come as one part: trousers get a material of their own */
     float waist = m->rest[JOINT_PELVIS][1];
     for (int t = 0; t < m->n_tris; t++)

@@ -252,6 +252,7 @@ void mesh_complete(Mesh *m)
     }
     m->sole = low;
     m->height = top - low;
+    m->two_sided = true;
     if (m->flat) {
         label_parts(m, 1e9f);
     } else {

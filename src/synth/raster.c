@@ -139,7 +139,7 @@ SYNTH_INLINE void fill(Layer *l, const Mesh *m, int t, const Texture *cut, int c
     int x0 = (int)MAX(fx0 + 0.49f, 0.0f), x1 = (int)CLAMP(fx1 + 0.51f, 0.0f, (float)l->w) - 1;
     int y0 = (int)MAX(fy0 + 0.49f, 0.0f), y1 = (int)CLAMP(fy1 + 0.51f, 0.0f, (float)l->h) - 1;
     float area = (b->x - a->x) * (c->y - a->y) - (c->x - a->x) * (b->y - a->y);
-    if (x0 > x1 || y0 > y1 || fabsf(area) < 1e-6f || a->iz <= 0 || b->iz <= 0 || c->iz <= 0)
+    if (x0 > x1 || y0 > y1 || fabsf(area) < 1e-6f || (area > 0 && !m->two_sided) || a->iz <= 0 || b->iz <= 0 || c->iz <= 0)
         return;
     /* barycentric coordinates on the screen: positive inside, whichever way the triangle turns; and their steps */
     float inv = 1 / area, px = x0 + 0.5f, py = y0 + 0.5f;
@@ -192,4 +192,40 @@ SYNTH_FAST void raster_draw(Layer *l, const Mesh *m, const Dress *dress, const C
         const Texture *cut = mat->texture && mat->texture->cut_out ? mat->texture : NULL;
         fill(l, m, t, cut, cut ? material_level(mat, m->density[t], per_metre) : 0);
     }
+}
+
+bool raster_shows_backs(const Mesh *m)
+{
+    enum { SIZE = 96, VIEWS = 8 };
+    Mesh both = *m;
+    both.two_sided = true;
+    Layer l;
+    layer_init(&l, SIZE);
+    Dress plain = {0};
+    const Light light = {.direction = {0, 1, 0}};
+    /* below the figure's middle, so that one looks up skirts */
+    const Camera c = {0.25f * m->height, 3 * m->height, 0, 2.6f * SIZE, 0.5f * SIZE, 0.75f * SIZE};
+    float (*pos)[3] = mem_alloc(sizeof *pos * m->n_verts), (*normal)[3] = mem_alloc(sizeof *normal * m->n_verts);
+    long backs = 0, all = 0;
+    for (int view = 0; view < VIEWS; view++) {
+        Mat3 turn = mat3_turn(vec3(0, 1, 0), 2 * (float)M_PI * view / VIEWS);
+        for (int v = 0; v < m->n_verts; v++) {
+            Vec3 p = mat3_apply(&turn, vec3_from(m->pos[v])), n = mat3_apply(&turn, vec3_from(m->normal[v]));
+            memcpy(pos[v], &p, sizeof p);
+            memcpy(normal[v], &n, sizeof n);
+        }
+        raster_draw(&l, &both, &plain, &c, &light, (const float (*)[3])pos, (const float (*)[3])normal);
+        for (int i = 0; i < l.w * l.h; i++) {
+            if (!l.tri[i])
+                continue;
+            const uint16_t *t = m->tri[l.tri[i] - 1];
+            const ScreenVertex *p = &l.vertex[t[0]], *q = &l.vertex[t[1]], *r = &l.vertex[t[2]];
+            backs += (q->x - p->x) * (r->y - p->y) - (r->x - p->x) * (q->y - p->y) > 0;
+            all++;
+        }
+    }
+    layer_finish(&l);
+    mem_free(pos);
+    mem_free(normal);
+    return backs * 400 > all;
 }

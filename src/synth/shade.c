@@ -120,11 +120,12 @@ SYNTH_FAST void shade_picture(const Layer *l, const Mesh *m, const Dress *dress,
             bool inside = inside_one_part(&f);
             int part = inside ? f.part[0] : common_part(&f);
             float sum[3] = {0}, n = 0;
-            for (int i = 0; i < 4; i++) {
+            bool alone = inside && f.id[0] == f.id[3]; /* one triangle: its middle will do */
+            for (int i = 0; i < (alone ? 1 : 4); i++) {
                 if (!f.id[i] || (inside && (i == 1 || i == 2)))
                     continue;
-                float colour[3];
-                shade(&s, f.id[i] - 1, f.part[i], 2 * x + sample_at[i][0], 2 * y + sample_at[i][1], colour);
+                float colour[3], dx = alone ? 1 : sample_at[i][0], dy = alone ? 1 : sample_at[i][1];
+                shade(&s, f.id[i] - 1, f.part[i], 2 * x + dx, 2 * y + dy, colour);
                 for (int k = 0; k < 3; k++)
                     sum[k] += colour[k];
                 n++;
@@ -169,7 +170,8 @@ SYNTH_FAST void shade_flow(const Layer *target, const Layer *source, const Mesh 
             bool inside = inside_one_part(&f);
             int part = inside ? f.part[0] : common_part(&f), n = 0, seen = 0;
             float dx = 0, dy = 0, nearest = 0;
-            for (int i = 0; i < 4; i++) { /* of the pixel's samples of that part, those on the nearest surface */
+            bool alone = inside && f.id[0] == f.id[3];
+            for (int i = 0; i < (alone ? 1 : 4); i++) { /* of the pixel's samples of that part, those on the nearest surface */
                 if (!f.id[i] || f.part[i] != part || (inside && (i == 1 || i == 2)))
                     continue;
                 float iz = target->iz[(size_t)(2 * y + i / 2) * target->w + 2 * x + i % 2];
@@ -178,7 +180,7 @@ SYNTH_FAST void shade_flow(const Layer *target, const Layer *source, const Mesh 
                 if (n > 0 && 1 / iz < 1 / nearest - 0.05f)
                     dx = dy = 0, n = seen = 0;
                 nearest = MAX(nearest, iz);
-                float b[3], sx = 2 * x + sample_at[i][0], sy = 2 * y + sample_at[i][1];
+                float b[3], sx = 2 * x + (alone ? 1 : sample_at[i][0]), sy = 2 * y + (alone ? 1 : sample_at[i][1]);
                 const uint16_t *tri = m->tri[f.id[i] - 1];
                 locate(target, tri, sx, sy, b);
                 Vec3 v = vec3_scale(source->vertex[tri[0]].view, b[0]);

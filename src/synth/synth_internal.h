@@ -70,6 +70,7 @@ typedef struct Mesh {
     float height;          /* sole to crown */
     float sole;            /* lowest y at rest */
     float vertex_area;     /* surface in m2 that a vertex stands for */
+    bool two_sided;        /* inner sides can be seen (skirts, capes); else only faces towards the camera are drawn */
     bool flat;             /* a cut-out: no light from normals, no turning */
     Arena *arena;          /* owns the arrays */
     char name[64];
@@ -147,6 +148,9 @@ void layer_finish(Layer *l);
 /* Projects and lights the posed vertices, then fills the samples. */
 void raster_draw(Layer *l, const Mesh *m, const Dress *dress, const Camera *c, const Light *light,
                  const float (*pos)[3], const float (*normal)[3]);
+
+/* Do inner sides of the mesh show when it is looked at from around? (At rest; for m->two_sided.) */
+bool raster_shows_backs(const Mesh *m);
 
 /* The level of a material's texture that suits triangles of this density at this scale. */
 int material_level(const Material *m, float density, float pixels_per_metre);

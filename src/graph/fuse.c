@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fusions: an activation or the addition of a value of the same shape goes into the convolution or product before it, when
- * nobody else reads what lies between. The later node takes over the work; the earlier one is left without readers.
+ * Fusions: an activation or the addition of a value of the same shape goes into the convolution or product before it,
+ * when nobody else reads what lies between. The later node takes over the work; the earlier one is left without
+ * readers.
  *
  *   act(conv)          -> conv with act
  *   conv + r           -> conv with residual r        (also the sums of gradients)
@@ -16,7 +17,8 @@ static bool single(const Node *n)
     return n->uses == 1 && !n->kept && !n->place;
 }
 
-/* The convolution or product whose whole result, perhaps reshaped, x is, if it can still take something in; else NULL. */
+/* The convolution or product whose whole result, perhaps reshaped, x is, if it can still take something in; else
+ * NULL. */
 static Node *product_behind(const Node *reader, Node *x)
 {
     while (x->view_of && single(x) && tensor_bytes(&x->t) == tensor_bytes(&x->view_of->t)) x = x->view_of;
@@ -51,7 +53,8 @@ static void fuse_act(Node *n)
     if (p) take_over(n, 0, p, ((ActAttr *)n->attr)->f, NULL);
 }
 
-/* The product waits for r, and its input with it; when r comes later that must not cost more memory than the result would. */
+/* The product waits for r, and its input with it; when r comes later that must not cost more memory than the result
+ * would. */
 static bool may_wait(const Node *p, const Node *r)
 {
     return r->id < p->id || tensor_bytes(&p->in[0]->t) <= tensor_bytes(&p->t);

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reverse mode: graph_grad walks the nodes backward from the loss and appends the gradient of each as ordinary nodes, so the
- * backward pass is planned, fused and timed like the rest. Only what leads to a trained parameter or to `wrt` is built.
+ * Reverse mode: graph_grad walks the nodes backward from the loss and appends the gradient of each as ordinary nodes,
+ * so the backward pass is planned, fused and timed like the rest. Only what leads to a trained parameter or to `wrt` is
+ * built.
  *
- * A node collects contributions from those that read it, summed as they come; when the walk reaches it, parts (gradients of
- * slices) are put in their places. Stretches between graph_checkpoint_begin and _end are cloned when the walk reaches them, and the
- * walk goes on over the clones: the originals then die in the forward pass.
+ * A node collects contributions from those that read it, summed as they come; when the walk reaches it, parts
+ * (gradients of slices) are put in their places. Stretches between graph_checkpoint_begin and _end are cloned when the
+ * walk reaches them, and the walk goes on over the clones: the originals then die in the forward pass.
  */
 #include "graph/graph_internal.h"
 
 #include <assert.h>
 
-/* ---- contributions -------------------------------------------------------------------------------------------------- */
+/* ---- contributions ----------------------------------------------------------------------------------------------- */
 
 static void contribute(Graph *g, Node *to, Node *value, int axis, int64_t from)
 {
@@ -75,7 +76,7 @@ static Node *gathered(Graph *g, Node *n)
     return whole;
 }
 
-/* ---- the walk ------------------------------------------------------------------------------------------------------- */
+/* ---- the walk ---------------------------------------------------------------------------------------------------- */
 
 static void push_path(Graph *g, const char *path)
 {
@@ -138,7 +139,7 @@ static void mark_needs(Graph *g, const Node *loss, Node *const *wrt, int n_wrt)
     }
 }
 
-/* ---- results -------------------------------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------------------------------- */
 
 /* The node whose run can write d's bytes directly to another place, or a copy that can. */
 static Node *writable(Graph *g, Node *d)

@@ -58,7 +58,7 @@ DType graph_type(const Graph *g)
     return g->compute;
 }
 
-/* ---- paths and mistakes --------------------------------------------------------------------------------------------- */
+/* ---- paths and mistakes ------------------------------------------------------------------------------------------ */
 
 static const char *path_now(const Graph *g)
 {
@@ -115,7 +115,7 @@ int64_t node_dim(const Node *n, int axis)
     return i >= 0 && i < n->t.shape.n ? n->t.shape.d[i] : 0;
 }
 
-/* ---- nodes ---------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ------------------------------------------------------------------------------------------------------- */
 
 static bool size_possible(DType type, Shape s)
 {
@@ -125,14 +125,23 @@ static bool size_possible(DType type, Shape s)
     return bytes <= PTRDIFF_MAX / 4;
 }
 
-Node *graph_node(Graph *g, const Op *op, DType type, Shape s, int n_in, Node *const *in, const void *attr, size_t attr_bytes)
+Node *graph_node(Graph *g, const Op *op, DType type, Shape s, int n_in, Node *const *in, const void *attr,
+                 size_t attr_bytes)
 {
     char text[96];
     if (g->planned) return graph_fail(g, "%s: the graph is already planned", op->name);
-    if (!size_possible(type, s)) return graph_fail(g, "%s: a result of shape %s is impossible", op->name, shape_text(s, text));
+    if (!size_possible(type, s))
+        return graph_fail(g, "%s: a result of shape %s is impossible", op->name, shape_text(s, text));
     Node *n = arena_alloc(g->mem, sizeof *n);
-    *n = (Node){.op = op, .g = g, .id = g->n_nodes, .path = path_now(g), .t = {type, s, NULL}, .n_in = n_in, .weight = -1,
-                .attr_bytes = attr_bytes, .stretch = g->stretch};
+    *n = (Node){.op = op,
+                .g = g,
+                .id = g->n_nodes,
+                .path = path_now(g),
+                .t = {type, s, NULL},
+                .n_in = n_in,
+                .weight = -1,
+                .attr_bytes = attr_bytes,
+                .stretch = g->stretch};
     n->in = arena_alloc(g->mem, (size_t)MAX(n_in, 1) * sizeof *n->in);
     for (int i = 0; i < n_in; i++) {
         n->in[i] = in[i];
@@ -194,7 +203,7 @@ Node *node_root(const Node *n)
     return (Node *)n;
 }
 
-/* ---- leaves --------------------------------------------------------------------------------------------------------- */
+/* ---- leaves ------------------------------------------------------------------------------------------------------ */
 
 const Op op_input_info = {.name = "input"}, op_param_info = {.name = "param"}, op_const_info = {.name = "const"};
 
@@ -274,7 +283,7 @@ Node *graph_watch(Graph *g, const char *name, Node *n)
     return n;
 }
 
-/* ---- recomputation -------------------------------------------------------------------------------------------------- */
+/* ---- recomputation ----------------------------------------------------------------------------------------------- */
 
 void graph_checkpoint_begin(Graph *g)
 {
@@ -289,7 +298,7 @@ Node *graph_checkpoint_end(Graph *g, Node *out)
     return out;
 }
 
-/* ---- help for op files ---------------------------------------------------------------------------------------------- */
+/* ---- help for op files ------------------------------------------------------------------------------------------- */
 
 int op_axis(Graph *g, const char *op, const Node *x, int axis)
 {

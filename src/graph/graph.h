@@ -10,7 +10,9 @@
  * graph_push/graph_pop names.
  *
  * Ownership: the graph owns its nodes and the arena. Parameters and constants belong to the caller and outlive the graph.
- * Layout: channels last. All shapes include the batch.
+ * Layout: channels last. All shapes include the batch. Types: an op's result has the type of its input (of the wider
+ * one, F32, when two differ); weights may be F32 or BF16 in either; losses, statistics and gradients of parameters are
+ * F32. Inputs keep their values from run to run. Different graphs may run on different threads at once.
  */
 #ifndef JIG_GRAPH_H
 #define JIG_GRAPH_H
@@ -24,7 +26,8 @@ typedef struct Node Node;
 typedef struct Param {
     const char *name;
     Tensor value;   /* f32 master under training, any float type when constant */
-    float *grad;    /* F, same shape, or NULL when it is not trained; written (not added) by graph_run of a graph that has graph_grad */
+    float *grad;    /* F, same shape, or NULL when it is not trained; written (not added) by graph_run of a graph that
+                       has graph_grad. Whether it is NULL is read by graph_param, where it points by graph_grad */
     bool trainable;
     bool decay;     /* weight decay applies (matrices and kernels: yes; biases, gains: no) */
 } Param;
@@ -57,13 +60,16 @@ void graph_checkpoint_begin(Graph *g);
 Node *graph_checkpoint_end(Graph *g, Node *out); /* returns out */
 
 bool graph_plan(Graph *g, Err *e);
-uint64_t graph_bytes(const Graph *g);      /* arena + packed weights, exact after graph_plan */
+uint64_t graph_bytes(const Graph *g);      /* arena (exact after graph_plan) + packed weights (exact after the first run, before
+                                              it their size in the compute type) */
 double   graph_flops(const Graph *g);      /* multiply-adds x 2 of convolutions, products, attention of one run */
 bool graph_set(Graph *g, const char *name, const void *host, DType type); /* copies shape_count elements; false: no such input */
 bool graph_get(Graph *g, const char *name, float *host);                  /* converts to f32 */
 const void *graph_peek(Graph *g, const char *name, Shape *s, DType *t);    /* the arena's own bytes, valid until the next run */
 bool graph_run(Graph *g, Err *e);
-void graph_weights_changed(Graph *g);      /* constant params were rewritten: pack them again at the next run */
+/* Constant params (those not trained, and all in a graph without graph_grad) were rewritten or moved: what is made of
+ * them is packed and computed again at the next run. Not needed after an optimizer's step in a graph that trains. */
+void graph_weights_changed(Graph *g);
 void graph_profile(Graph *g, bool on);     /* time every node */
 void graph_profile_report(const Graph *g, Text *out); /* per op kind and per name: calls, ms, GFLOP/s, GB/s */
 
@@ -107,7 +113,8 @@ typedef struct ConvOpts { int64_t stride[3], pad_lo[3], pad_hi[3], dilation[3], 
 Node *op_conv(Graph *g, Node *x, Param *w, Param *b, ConvOpts o);
 Node *op_conv_transpose(Graph *g, Node *x, Param *w, Param *b, ConvOpts o);
 
-/* norms (op_norm.c): y = act(norm(x)*gamma+beta, then *(1+scale)+shift). scale/shift [B, C] or NULL. */
+/* norms (op_norm.c): y = act(norm(x)*gamma+beta, then *(1+scale)+shift). scale/shift [B, C] or NULL; also [1, C], or
+ * x's first axes and C where each has statistics of its own ([B, T, C]: layer norm of [B, T, .., C], group norm a frame). */
 typedef enum NormKind { NORM_LAYER, NORM_RMS, NORM_GROUP /* over all axes but batch */, NORM_GROUP_FRAME /* x [B,T,H,W,C], per frame */, NORM_BATCH } NormKind;
 Node *op_norm(Graph *g, NormKind kind, Node *x, int groups, float eps, Param *gamma, Param *beta, Node *scale, Node *shift, Act act);
 /* Batch norm with the given running statistics (inference), same as a per-channel affine map. */
@@ -132,7 +139,8 @@ Node *op_resize(Graph *g, Node *x, int64_t h, int64_t w, Resize mode, bool align
 Node *op_pool(Graph *g, Node *x, int size, int stride, int pad, bool max);
 Node *op_warp(Graph *g, Node *x, Node *grid, WarpEdge edge, bool align, bool pixels); /* grid f32 [B, h, w, 2] as (x, y) */
 
-Node *op_embedding(Graph *g, Param *table, Node *ids);   /* ids I32 [...] -> [..., D] */
+/* ids I32 [...] -> [..., D] in the table's type; graph_run checks the ids */
+Node *op_embedding(Graph *g, Param *table, Node *ids);
 
 /* losses (op_loss.c): f32 scalars [1]; composed of the ops above, computed in f32. weight (same shape as or broadcastable to x) or NULL. */
 Node *op_loss_l1(Graph *g, Node *x, Node *target, Node *weight);   /* mean of w |x - target| */

@@ -2,9 +2,10 @@
  *
  * graph, private side: what a node and an op are, and the helpers that op files use.
  *
- * A Node is one value. Most nodes are computed by their op's run; leaves (inputs, parameters, constants) have none, views
- * (reshape, slices of leading axes) share another node's bytes, and sides are further results of one run (a weight's and a
- * bias's gradient). Nodes are appended after what they read, so the order of creation is the order of execution.
+ * A Node is one value. Most nodes are computed by their op's run; leaves (inputs, parameters, constants) have none,
+ * views (reshape, slices of leading axes) share another node's bytes, and sides are further results of one run (a
+ * weight's and a bias's gradient). Nodes are appended after what they read, so the order of creation is the order of
+ * execution.
  */
 #ifndef JIG_GRAPH_INTERNAL_H
 #define JIG_GRAPH_INTERNAL_H
@@ -92,7 +93,6 @@ struct Graph {
     int n_mistakes;
     int stretch, n_stretches;
     bool has_grad, planned;
-    Node *one; /* the gradient of the loss by itself */
     /* plan */
     Node **steps;
     int n_steps, n_folded; /* the first n_folded steps are constant */
@@ -106,18 +106,19 @@ struct Graph {
     char fault[200]; /* set by a node that finds bad data */
 };
 
-/* ---- building (graph.c) --------------------------------------------------------------------------------------------- */
+/* ---- building (graph.c) ------------------------------------------------------------------------------------------ */
 /* Appends a node. in and attr are copied. NULL (and a recorded mistake) when the size is impossible. */
-Node *graph_node(Graph *g, const Op *op, DType type, Shape s, int n_in, Node *const *in, const void *attr, size_t attr_bytes);
+Node *graph_node(Graph *g, const Op *op, DType type, Shape s, int n_in, Node *const *in, const void *attr,
+                 size_t attr_bytes);
 Node *graph_view(Graph *g, const Op *op, Node *x, Shape s, size_t at);  /* x's bytes from `at` on, as shape s */
 Node *graph_side(Graph *g, Node *producer, int k, DType type, Shape s); /* result number k of producer's run */
-Node *graph_clone(Graph *g, const Node *n, Node *const *map);           /* map[id]: what stands for node id in the copy */
+Node *graph_clone(Graph *g, const Node *n, Node *const *map); /* map[id]: what stands for node id in the copy */
 Node *graph_fill(Graph *g, float value, DType type, Shape s);
 void *graph_grow(void *items, int n, int *cap, size_t size); /* room for one more */
 bool graph_is_leaf(const Node *n);
 Node *node_root(const Node *n); /* whose bytes these are */
 
-/* ---- for op files --------------------------------------------------------------------------------------------------- */
+/* ---- for op files ------------------------------------------------------------------------------------------------ */
 static inline const Kernels *node_kernels(const Node *n)
 {
     return n->g->dev->k;
@@ -128,7 +129,8 @@ static inline bool node_is_float(const Node *n)
     return n->t.type == JIG_F32 || n->t.type == JIG_BF16;
 }
 
-int op_axis(Graph *g, const char *op, const Node *x, int axis); /* negative from the end; -1 and a mistake when outside */
+/* An axis from the end when negative; -1 and a mistake when there is no such axis. */
+int op_axis(Graph *g, const char *op, const Node *x, int axis);
 bool op_floats(Graph *g, const char *op, Node *const *xs, int n); /* all there and f32 or bf16 */
 void shape_around(Shape s, int axis, int64_t *outer, int64_t *inner); /* products of the axes before and behind */
 Shape shape_replace(Shape s, int axis, int64_t n);
@@ -139,9 +141,10 @@ Node *op_act_grad(Graph *g, Act f, Node *x, Node *dy);          /* f'(x) dy */
 Node *op_reduce_as(Graph *g, Reduce f, Node *x, unsigned axes, DType type);
 Node *op_expand(Graph *g, Node *x, Shape s);                    /* repeats axes of length 1 */
 Node *op_copy(Graph *g, Node *x, DType type);                   /* always a new node */
-Node *op_assemble(Graph *g, Shape s, DType type, Node *whole, const Contribution *parts); /* whole (or 0) + parts in their places */
+/* whole (NULL: zeros) with the parts added in their places */
+Node *op_assemble(Graph *g, Shape s, DType type, Node *whole, const Contribution *parts);
 
-/* ---- gradients (grad.c) --------------------------------------------------------------------------------------------- */
+/* ---- gradients (grad.c) ------------------------------------------------------------------------------------------ */
 static inline bool grad_wanted(const Node *n)
 {
     return n && n->needs_grad;
@@ -149,7 +152,7 @@ static inline bool grad_wanted(const Node *n)
 void grad_add(Graph *g, Node *to, Node *value); /* value is reduced to to's shape and cast to its type */
 void grad_add_part(Graph *g, Node *to, Node *value, int axis, int64_t from);
 
-/* ---- planning (graph_plan.c, fuse.c, placement.c) ------------------------------------------------------------------- */
+/* ---- planning (graph_plan.c, fuse.c, placement.c) ---------------------------------------------------------------- */
 void fuse_nodes(Graph *g);      /* needs uses; leaves dead nodes behind */
 void plan_count_uses(Graph *g); /* alive, uses */
 

@@ -2,10 +2,10 @@
  *
  * The plan: which nodes are needed, in which order, how long their bytes live and where they lie.
  *
- * Order of execution is order of creation. Nodes that depend on nothing but constants and untrained parameters are "folded":
- * they run first, and only when weights changed; what others need of them stays. Inputs stay between runs; outputs, watched
- * values and gradients are not given to others once computed. A node whose op allows it takes over the bytes of an input that
- * dies with it.
+ * Order of execution is order of creation. Nodes that depend on nothing but constants and untrained parameters are
+ * "folded": they run first, and only when weights changed; what others need of them stays. Inputs stay between runs;
+ * outputs, watched values and gradients are not given to others once computed. A node whose op allows it takes over the
+ * bytes of an input that dies with it.
  */
 #include "graph/graph_internal.h"
 
@@ -33,14 +33,15 @@ void plan_count_uses(Graph *g)
             if (g->nodes[id]->side[k]) g->nodes[id]->side[k]->alive = true;
 }
 
-/* ---- order ---------------------------------------------------------------------------------------------------------- */
+/* ---- order ------------------------------------------------------------------------------------------------------- */
 
 static bool constant(const Node *n)
 {
     return !n->varies && !(n->g->has_grad && n->trains);
 }
 
-/* Constant and not much larger than what it is made of (a filled or repeated picture is cheaper made anew than kept). */
+/* Constant and not much larger than what it is made of (a filled or repeated picture is cheaper made anew than
+ * kept). */
 static bool foldable(const Node *n)
 {
     size_t from = SMALL;
@@ -68,7 +69,7 @@ static void make_steps(Graph *g)
     }
 }
 
-/* ---- lifetimes ------------------------------------------------------------------------------------------------------ */
+/* ---- lifetimes --------------------------------------------------------------------------------------------------- */
 
 typedef struct Lives {
     int *last; /* by node id: last step that reads the root's bytes */
@@ -151,7 +152,7 @@ static Lives find_lives(Graph *g)
     return l;
 }
 
-/* ---- addresses ------------------------------------------------------------------------------------------------------ */
+/* ---- addresses --------------------------------------------------------------------------------------------------- */
 
 /* Pointers to parameters are read here, so they may move between graph_weights_changed and the next run. */
 static void bind(Graph *g)

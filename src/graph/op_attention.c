@@ -2,8 +2,8 @@
  *
  * Attention (softmax and linear) over one token axis of channels-last tensors, and rotary positions.
  *
- * q, k and v are windows of channels: a fused projection is read in place, at its offsets. When the window lies in one part
- * of a concat or in a slice, the part itself is read, so that rotary positions on q and k alone need no copy of v.
+ * q, k and v are windows of channels: a fused projection is read in place, at its offsets. When the window lies in one
+ * part of a concat or in a slice, the part itself is read, so that rotary positions on q and k alone need no copy of v.
  */
 #include "graph/graph_internal.h"
 
@@ -18,7 +18,7 @@ typedef struct AttentionAttr {
     float scale;
     int64_t at[TOKENS];              /* first channel of the window */
     bool causal, linear;
-    int out[TOKENS];                 /* gradient: which result (0: the node, 1, 2: its sides) takes dq, dk, dv; -1: none */
+    int out[TOKENS]; /* gradient: which result (0: the node, 1, 2: its sides) takes dq, dk, dv; -1: none */
     int64_t out_at[TOKENS];
 } AttentionAttr;
 
@@ -32,12 +32,24 @@ static AttentionArgs args(const Node *n)
     const AttentionAttr *at = n->attr;
     int64_t pitch[TOKENS];
     for (int i = 0; i < TOKENS; i++) pitch[i] = node_dim(n->in[i], -1);
-    return (AttentionArgs){.outer = at->outer, .inner = at->inner, .nq = at->n[0], .nk = at->n[1], .heads = at->heads, .dim = at->dim,
-                           .type = n->in[IN_Q]->t.type, .q = channel(n->in[IN_Q], at->at[0]), .k = channel(n->in[IN_K], at->at[1]),
-                           .v = channel(n->in[IN_V], at->at[2]), .q_pitch = pitch[0], .k_pitch = pitch[1], .v_pitch = pitch[2],
-                           .out_pitch = (int64_t)at->heads * at->dim, .scale = at->scale,
+    return (AttentionArgs){.outer = at->outer,
+                           .inner = at->inner,
+                           .nq = at->n[0],
+                           .nk = at->n[1],
+                           .heads = at->heads,
+                           .dim = at->dim,
+                           .type = n->in[IN_Q]->t.type,
+                           .q = channel(n->in[IN_Q], at->at[0]),
+                           .k = channel(n->in[IN_K], at->at[1]),
+                           .v = channel(n->in[IN_V], at->at[2]),
+                           .q_pitch = pitch[0],
+                           .k_pitch = pitch[1],
+                           .v_pitch = pitch[2],
+                           .out_pitch = (int64_t)at->heads * at->dim,
+                           .scale = at->scale,
                            .bias = n->in[IN_BIAS] ? n->in[IN_BIAS]->t.data : NULL,
-                           .key_mask = n->in[IN_MASK] ? n->in[IN_MASK]->t.data : NULL, .causal = at->causal};
+                           .key_mask = n->in[IN_MASK] ? n->in[IN_MASK]->t.data : NULL,
+                           .causal = at->causal};
 }
 
 static void attention_run(Node *n)
@@ -56,7 +68,7 @@ static double attention_flops(const Node *n)
     return 4.0 * (double)(at->outer * at->inner * at->heads) * (double)at->n[0] * keys * at->dim;
 }
 
-/* ---- gradient ------------------------------------------------------------------------------------------------------- */
+/* ---- gradient ---------------------------------------------------------------------------------------------------- */
 
 /* The result number r of a backward node: itself, then its sides. */
 static Node *result(Node *n, int r)
@@ -111,8 +123,8 @@ static int result_for(const AttentionAttr *at, Node *const *in, int i, int n_res
     return n_results;
 }
 
-/* One result for each different node among q, k, v: all its channels from the first to the last one read. The kernel writes
- * all three gradients, wanted or not. */
+/* One result for each different node among q, k, v: all its channels from the first to the last one read. The kernel
+ * writes all three gradients, wanted or not. */
 static void attention_grad(Graph *g, Node *n, Node *dy)
 {
     AttentionAttr at = *(AttentionAttr *)n->attr;
@@ -145,9 +157,10 @@ static void attention_grad(Graph *g, Node *n, Node *dy)
     if (grad_wanted(bias)) grad_add(g, bias, graph_side(g, back, TOKENS - 1, JIG_F32, bias->t.shape));
 }
 
-static const Op attention_op = {.name = "attention", .run = attention_run, .grad = attention_grad, .flops = attention_flops};
+static const Op attention_op = {
+    .name = "attention", .run = attention_run, .grad = attention_grad, .flops = attention_flops};
 
-/* ---- building ------------------------------------------------------------------------------------------------------- */
+/* ---- building ---------------------------------------------------------------------------------------------------- */
 
 /* The node that really holds channels at..at+width of x. */
 static Node *holder(Node *x, int64_t *at, int64_t width)
@@ -189,10 +202,10 @@ static bool tokens_fit(Graph *g, AttentionAttr *at, Node *const *in, int axis)
             at->inner = inner;
         }
         at->n[i] = s.n == in[0]->t.shape.n ? s.d[axis] : 0;
-        if (outer != at->outer || inner != at->inner || (i == 2 && at->n[2] != at->n[1]) || (at->linear && at->n[i] != at->n[0]) ||
-            in[i]->t.type != in[0]->t.type) {
-            graph_fail(g, "attention: %s is %s %s, which does not fit q along axis %d", names[i], dtype_name(in[i]->t.type),
-                       shape_text(s, text), axis);
+        if (outer != at->outer || inner != at->inner || (i == 2 && at->n[2] != at->n[1]) ||
+            (at->linear && at->n[i] != at->n[0]) || in[i]->t.type != in[0]->t.type) {
+            graph_fail(g, "attention: %s is %s %s, which does not fit q along axis %d", names[i],
+                       dtype_name(in[i]->t.type), shape_text(s, text), axis);
             return false;
         }
         if (at->at[i] < 0 || at->at[i] + width > node_dim(in[i], -1)) {
@@ -222,23 +235,28 @@ static bool extras_fit(Graph *g, const AttentionAttr *at, const AttentionOpts *o
 Node *op_attention(Graph *g, Node *q, Node *k, Node *v, AttentionOpts o)
 {
     Node *in[ATTENTION_INPUTS] = {q, k, v, o.bias, o.key_mask};
-    AttentionAttr at = {.heads = o.heads, .dim = o.dim, .scale = o.scale, .at = {o.q_at, o.k_at, o.v_at}, .causal = o.causal,
+    AttentionAttr at = {.heads = o.heads,
+                        .dim = o.dim,
+                        .scale = o.scale,
+                        .at = {o.q_at, o.k_at, o.v_at},
+                        .causal = o.causal,
                         .linear = o.linear};
     if (!op_floats(g, "attention", in, TOKENS)) return NULL;
     int axis = op_axis(g, "attention", q, o.axis);
     if (axis < 0) return NULL;
     if (axis == q->t.shape.n - 1 || o.heads < 1 || o.dim < 1)
-        return graph_fail(g, "attention: got token axis %d, %d heads of %d; expected an axis before the channels, from 1", axis,
-                          o.heads, o.dim);
+        return graph_fail(g,
+                          "attention: got token axis %d, %d heads of %d; expected an axis before the channels, from 1",
+                          axis, o.heads, o.dim);
     if (!tokens_fit(g, &at, in, axis) || !extras_fit(g, &at, &o)) return NULL;
     if (at.scale == 0) at.scale = 1 / sqrtf((float)o.dim);
     int64_t width = (int64_t)o.heads * o.dim;
     for (int i = 0; i < TOKENS; i++) in[i] = holder(in[i], &at.at[i], width);
-    return graph_node(g, &attention_op, q->t.type, shape_replace(q->t.shape, q->t.shape.n - 1, width), ATTENTION_INPUTS, in, &at,
-                      sizeof at);
+    return graph_node(g, &attention_op, q->t.type, shape_replace(q->t.shape, q->t.shape.n - 1, width), ATTENTION_INPUTS,
+                      in, &at, sizeof at);
 }
 
-/* ---- rotary positions ----------------------------------------------------------------------------------------------- */
+/* ---- rotary positions -------------------------------------------------------------------------------------------- */
 
 typedef struct RopeAttr {
     const float *angles; /* the caller's, F [N, dim/2] */
@@ -251,7 +269,8 @@ typedef struct RopeAttr {
 static void rope_run(Node *n)
 {
     const RopeAttr *at = n->attr;
-    node_kernels(n)->rope(n->in[0]->t, n->t, at->angles, at->outer, at->N, at->inner, at->heads, at->dim, at->interleaved, at->sign);
+    node_kernels(n)->rope(n->in[0]->t, n->t, at->angles, at->outer, at->N, at->inner, at->heads, at->dim,
+                          at->interleaved, at->sign);
 }
 
 static const Op rope_op;
@@ -261,7 +280,8 @@ static void rope_grad(Graph *g, Node *n, Node *dy)
 {
     RopeAttr at = *(RopeAttr *)n->attr;
     at.sign = -at.sign;
-    if (grad_wanted(n->in[0])) grad_add(g, n->in[0], graph_node(g, &rope_op, n->t.type, n->t.shape, 1, &dy, &at, sizeof at));
+    if (grad_wanted(n->in[0]))
+        grad_add(g, n->in[0], graph_node(g, &rope_op, n->t.type, n->t.shape, 1, &dy, &at, sizeof at));
 }
 
 static const Op rope_op = {.name = "rope", .run = rope_run, .grad = rope_grad};
@@ -272,9 +292,13 @@ Node *op_rope(Graph *g, Node *x, int axis, int heads, int dim, int64_t at, const
     int last = x->t.shape.n - 1;
     int64_t channels = node_dim(x, -1), width = (int64_t)heads * dim;
     if (axis == last || heads < 1 || dim < 2 || dim % 2 || at < 0 || at + width > channels)
-        return graph_fail(g, "rope: got axis %d, %d heads of %d at channel %lld of %lld; expected an axis before the channels, an even "
-                          "width and room for them", axis, heads, dim, (long long)at, (long long)channels);
-    RopeAttr a = {.angles = angles, .N = node_dim(x, axis), .heads = heads, .dim = dim, .interleaved = interleaved, .sign = 1};
+        return graph_fail(
+            g,
+            "rope: got axis %d, %d heads of %d at channel %lld of %lld; expected an axis before the channels, an even "
+            "width and room for them",
+            axis, heads, dim, (long long)at, (long long)channels);
+    RopeAttr a = {
+        .angles = angles, .N = node_dim(x, axis), .heads = heads, .dim = dim, .interleaved = interleaved, .sign = 1};
     shape_around(x->t.shape, axis, &a.outer, &a.inner);
     a.inner /= channels;
     Node *parts[3], *turned = op_slice(g, x, last, at, width);

@@ -22,9 +22,14 @@ static void conv_run(Node *n)
     const ConvAttr *at = n->attr;
     const Node *b = n->in[EPILOGUE_BIAS], *r = n->in[EPILOGUE_RESIDUAL];
     Tensor residual = r ? shaped(r->t, at->y) : (Tensor){0};
-    node_kernels(n)->conv(&(ConvArgs){.geom = at->geom, .x = shaped(n->in[0]->t, at->x), .w = shaped(n->in[1]->t, at->w),
-                                      .y = shaped(n->t, at->y), .b = b ? &b->t : NULL, .r = r ? &residual : NULL,
-                                      .act = at->out.act, .state = &n->state});
+    node_kernels(n)->conv(&(ConvArgs){.geom = at->geom,
+                                      .x = shaped(n->in[0]->t, at->x),
+                                      .w = shaped(n->in[1]->t, at->w),
+                                      .y = shaped(n->t, at->y),
+                                      .b = b ? &b->t : NULL,
+                                      .r = r ? &residual : NULL,
+                                      .act = at->out.act,
+                                      .state = &n->state});
 }
 
 /* Each tap of each weight meets each position of the narrow side once: y of a convolution, x of a transposed one. */
@@ -39,8 +44,11 @@ static double conv_flops(const Node *n)
 static void conv_back_x_run(Node *n)
 {
     const ConvAttr *at = n->attr;
-    node_kernels(n)->conv_grad_x(&(ConvArgs){.geom = at->geom, .x = shaped(n->t, at->x), .w = shaped(n->in[1]->t, at->w),
-                                             .y = shaped(n->in[0]->t, at->y), .state = &n->state});
+    node_kernels(n)->conv_grad_x(&(ConvArgs){.geom = at->geom,
+                                             .x = shaped(n->t, at->x),
+                                             .w = shaped(n->in[1]->t, at->w),
+                                             .y = shaped(n->in[0]->t, at->y),
+                                             .state = &n->state});
 }
 
 static const Op conv_back_x_op = {.name = "conv'x", .run = conv_back_x_run, .flops = conv_flops};
@@ -50,8 +58,11 @@ static void conv_back_w_run(Node *n)
 {
     const ConvAttr *at = n->attr;
     const Node *db = n->side[0];
-    node_kernels(n)->conv_grad_w(&(ConvArgs){.geom = at->geom, .x = shaped(n->in[0]->t, at->x), .w = shaped(n->t, at->w),
-                                             .y = shaped(n->in[1]->t, at->y), .b = db ? &db->t : NULL,
+    node_kernels(n)->conv_grad_w(&(ConvArgs){.geom = at->geom,
+                                             .x = shaped(n->in[0]->t, at->x),
+                                             .w = shaped(n->t, at->w),
+                                             .y = shaped(n->in[1]->t, at->y),
+                                             .b = db ? &db->t : NULL,
                                              .state = &n->state});
 }
 
@@ -98,16 +109,21 @@ static bool geometry(Graph *g, ConvAttr *at, ConvOpts o, bool flat)
     at->y = SHAPE(at->x.d[0], 1, 1, 1, out);
     for (int i = 0; i < 3; i++) {
         bool none = flat && i == 0;
-        int64_t k = at->w.d[2 + i], s = none || !o.stride[i] ? 1 : o.stride[i], d = none || !o.dilation[i] ? 1 : o.dilation[i];
+        int64_t k = at->w.d[2 + i], s = none || !o.stride[i] ? 1 : o.stride[i],
+                d = none || !o.dilation[i] ? 1 : o.dilation[i];
         int64_t lo = none ? 0 : o.pad_lo[i], hi = none ? 0 : o.pad_hi[i], reach = (k - 1) * d + 1, n = at->x.d[1 + i];
         if (s < 1 || d < 1 || lo < 0 || hi < 0) {
-            graph_fail(g, "conv: got stride %lld, dilation %lld, padding %lld and %lld on axis %c; expected from 1, 1, 0, 0",
-                       (long long)s, (long long)d, (long long)lo, (long long)hi, "THW"[i]);
+            graph_fail(
+                g, "conv: got stride %lld, dilation %lld, padding %lld and %lld on axis %c; expected from 1, 1, 0, 0",
+                (long long)s, (long long)d, (long long)lo, (long long)hi, "THW"[i]);
             return false;
         }
-        int64_t y = geom->transposed ? (n - 1) * s - lo - hi + reach : n + lo + hi >= reach ? (n + lo + hi - reach) / s + 1 : 0;
+        int64_t y = geom->transposed       ? (n - 1) * s - lo - hi + reach
+                    : n + lo + hi >= reach ? (n + lo + hi - reach) / s + 1
+                                           : 0;
         if (y < 1) {
-            graph_fail(g, "conv: %lld along %c is too short for a kernel of %lld", (long long)n, "THW"[i], (long long)reach);
+            graph_fail(g, "conv: %lld along %c is too short for a kernel of %lld", (long long)n, "THW"[i],
+                       (long long)reach);
             return false;
         }
         geom->kernel[i] = k;
@@ -131,8 +147,8 @@ static Node *conv(Graph *g, Node *x, Param *w, Param *b, ConvOpts o, bool transp
     bool fits = (sx.n == 4 || sx.n == 5) && sw.n == sx.n && groups > 0 && in % groups == 0;
     if (!fits || (transposed ? sw.d[0] != in : sw.d[1] * groups != in || sw.d[0] % groups))
         return graph_fail(g, "conv%s: x %s, weight %s %s, %lld groups do not fit; expected [B, (T,) H, W, C] and %s",
-                          transposed ? " transposed" : "", shape_text(sx, xs), w->name, shape_text(sw, ws), (long long)groups,
-                          transposed ? "[C, O/groups, (t,) h, w]" : "[O, C/groups, (t,) h, w]");
+                          transposed ? " transposed" : "", shape_text(sx, xs), w->name, shape_text(sw, ws),
+                          (long long)groups, transposed ? "[C, O/groups, (t,) h, w]" : "[O, C/groups, (t,) h, w]");
     ConvAttr at = {.geom.transposed = transposed, .x = with_time(sx, 1), .w = with_time(sw, 2)};
     if (!geometry(g, &at, o, sx.n == 4)) return NULL;
     Node *bias = op_param_f32(g, b, at.y.d[4], "bias");

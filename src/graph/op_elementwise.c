@@ -7,7 +7,7 @@
  */
 #include "graph/graph_internal.h"
 
-/* ---- y = f(x) ------------------------------------------------------------------------------------------------------- */
+/* ---- y = f(x) ---------------------------------------------------------------------------------------------------- */
 
 static void act_run(Node *n)
 {
@@ -29,7 +29,8 @@ Node *op_act(Graph *g, Act f, Node *x)
 {
     if (!op_floats(g, "act", &x, 1)) return NULL;
     if (f < 0 || f >= ACT_COUNT) return graph_fail(g, "act: got function %d, expected 0..%d", (int)f, ACT_COUNT - 1);
-    return f == ACT_NONE ? x : graph_node(g, &op_act_info, x->t.type, x->t.shape, 1, &x, &(ActAttr){f}, sizeof(ActAttr));
+    return f == ACT_NONE ? x
+                         : graph_node(g, &op_act_info, x->t.type, x->t.shape, 1, &x, &(ActAttr){f}, sizeof(ActAttr));
 }
 
 static void slope_run(Node *n)
@@ -46,7 +47,7 @@ Node *op_act_grad(Graph *g, Act f, Node *x, Node *dy)
     return graph_node(g, &slope_op, x->t.type, x->t.shape, 2, in, &(ActAttr){f}, sizeof(ActAttr));
 }
 
-/* ---- y = a x + b ---------------------------------------------------------------------------------------------------- */
+/* ---- y = a x + b ------------------------------------------------------------------------------------------------- */
 
 typedef struct AffineAttr { float a, b; } AffineAttr;
 
@@ -75,7 +76,7 @@ Node *op_affine(Graph *g, Node *x, float a, float b)
     return graph_node(g, &affine_op, x->t.type, x->t.shape, 1, &x, &(AffineAttr){a, b}, sizeof(AffineAttr));
 }
 
-/* ---- y = f(a, b), broadcast ----------------------------------------------------------------------------------------- */
+/* ---- y = f(a, b), broadcast -------------------------------------------------------------------------------------- */
 
 static void binary_run(Node *n)
 {
@@ -176,7 +177,7 @@ Node *op_clamp(Graph *g, Node *x, float lo, float hi)
     return x ? op_min(g, x, graph_scalar(g, hi, x->t.type, x->t.shape.n)) : NULL;
 }
 
-/* ---- casts and copies ----------------------------------------------------------------------------------------------- */
+/* ---- casts and copies -------------------------------------------------------------------------------------------- */
 
 static void cast_run(Node *n)
 {
@@ -200,7 +201,8 @@ Node *op_cast(Graph *g, Node *x, DType to)
     if (!x || x->t.type == to) return x;
     bool from_int = x->t.type == JIG_I32, known = node_is_float(x) || from_int;
     if (!known || (to != JIG_F32 && to != JIG_BF16))
-        return graph_fail(g, "cast: got %s to %s, expected F32, BF16 or I32 to F32 or BF16", dtype_name(x->t.type), dtype_name(to));
+        return graph_fail(g, "cast: got %s to %s, expected F32, BF16 or I32 to F32 or BF16", dtype_name(x->t.type),
+                          dtype_name(to));
     return op_copy(g, from_int && to == JIG_BF16 ? op_copy(g, x, JIG_F32) : x, to);
 }
 
@@ -212,7 +214,7 @@ Node *op_stop(Graph *g, Node *x)
     return x ? graph_view(g, &op_stop_info, x, x->t.shape, 0) : NULL;
 }
 
-/* ---- fill ----------------------------------------------------------------------------------------------------------- */
+/* ---- fill -------------------------------------------------------------------------------------------------------- */
 
 static void fill_run(Node *n)
 {

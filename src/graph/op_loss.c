@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Losses: f32 scalars [1], composed of the other ops and computed in f32. Means run over all elements of x, also where the
- * weight is 0. The target gets a gradient like any value (op_stop it when it is computed).
+ * Losses: f32 scalars [1], composed of the other ops and computed in f32. Means run over all elements of x, also where
+ * the weight is 0. The target gets a gradient like any value (op_stop it when it is computed).
  */
 #include "graph/graph_internal.h"
 
@@ -46,7 +46,8 @@ Node *op_loss_bce(Graph *g, Node *logits, Node *target, Node *weight)
 
 Node *op_loss_xent(Graph *g, Node *logits, Node *target, int axis, Node *weight)
 {
-    if (!same_shape(g, "cross entropy", logits, target) || (axis = op_axis(g, "cross entropy", logits, axis)) < 0) return NULL;
+    if (!same_shape(g, "cross entropy", logits, target) || (axis = op_axis(g, "cross entropy", logits, axis)) < 0)
+        return NULL;
     Node *each = op_mul(g, f32(g, target), op_log_softmax(g, f32(g, logits), axis));
     return op_affine(g, weighted_mean(g, op_sum(g, each, 1u << axis), weight), -1, 0);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Products: op_linear with a weight, op_matmul of two values, and their gradients, all one node kind over the strided kernel:
+ * Products: op_linear with a weight, op_matmul of two values, and their gradients, all one node kind over the strided
+ * kernel:
  *   y = act(alpha A B + bias + residual),   A [m, k], B [k, n], one or two batch axes.
  * The weight of a linear layer is [O, I], so B = w^T is expressed by strides.
  */
@@ -16,10 +17,23 @@ static void matmul_run(Node *n)
 {
     const MatmulAttr *at = n->attr;
     const Node *bias = n->in[EPILOGUE_BIAS], *r = n->in[EPILOGUE_RESIDUAL];
-    MatmulArgs a = {.batch = {at->batch, 1}, .m = at->m, .n = at->n, .k = at->k, .ta = n->in[0]->t.type, .tb = n->in[1]->t.type,
-                    .ty = n->t.type, .a = n->in[0]->t.data, .b = n->in[1]->t.data, .y = n->t.data, .alpha = 1,
-                    .sy = {at->m * at->n, 0, at->n, 1}, .bias = bias ? bias->t.data : NULL, .r = r ? r->t.data : NULL,
-                    .act = at->out.act, .b_is_weight = n->weight == 1, .state = &n->state};
+    MatmulArgs a = {.batch = {at->batch, 1},
+                    .m = at->m,
+                    .n = at->n,
+                    .k = at->k,
+                    .ta = n->in[0]->t.type,
+                    .tb = n->in[1]->t.type,
+                    .ty = n->t.type,
+                    .a = n->in[0]->t.data,
+                    .b = n->in[1]->t.data,
+                    .y = n->t.data,
+                    .alpha = 1,
+                    .sy = {at->m * at->n, 0, at->n, 1},
+                    .bias = bias ? bias->t.data : NULL,
+                    .r = r ? r->t.data : NULL,
+                    .act = at->out.act,
+                    .b_is_weight = n->weight == 1,
+                    .state = &n->state};
     for (int i = 0; i < 4; i++) {
         a.sa[i] = at->sa[i];
         a.sb[i] = at->sb[i];
@@ -33,7 +47,7 @@ static double matmul_flops(const Node *n)
     return 2.0 * (double)at->batch * (double)at->m * (double)at->n * (double)at->k;
 }
 
-/* ---- y = A B of values ---------------------------------------------------------------------------------------------- */
+/* ---- y = A B of values ------------------------------------------------------------------------------------------- */
 
 typedef struct Product { bool ta, tb; } Product;
 
@@ -51,7 +65,8 @@ static void product_grad(Graph *g, Node *n, Node *dy)
     if (grad_wanted(b)) grad_add(g, b, t.tb ? op_matmul(g, dy, a, true, t.ta) : op_matmul(g, a, dy, !t.ta, false));
 }
 
-static const Op product_op = {.name = "matmul", .run = matmul_run, .grad = product_grad, .flops = matmul_flops, .epilogue = true};
+static const Op product_op = {
+    .name = "matmul", .run = matmul_run, .grad = product_grad, .flops = matmul_flops, .epilogue = true};
 
 static Node *product(Graph *g, Node *a, Node *b, bool ta, bool tb, DType type)
 {
@@ -80,7 +95,7 @@ Node *op_matmul(Graph *g, Node *a, Node *b, bool ta, bool tb)
     return op_floats(g, "matmul", in, 2) ? product(g, a, b, ta, tb, type_promote(a->t.type, b->t.type)) : NULL;
 }
 
-/* ---- linear layers -------------------------------------------------------------------------------------------------- */
+/* ---- linear layers ----------------------------------------------------------------------------------------------- */
 
 static const Op linear_back_op = {.name = "linear'x", .run = matmul_run, .flops = matmul_flops, .epilogue = true};
 
@@ -109,7 +124,8 @@ static void linear_grad(Graph *g, Node *n, Node *dy)
     if (grad_wanted(x)) grad_add(g, x, linear_back(g, x, w, dy));
 }
 
-static const Op linear_op = {.name = "linear", .run = matmul_run, .grad = linear_grad, .flops = matmul_flops, .epilogue = true};
+static const Op linear_op = {
+    .name = "linear", .run = matmul_run, .grad = linear_grad, .flops = matmul_flops, .epilogue = true};
 
 Node *op_linear(Graph *g, Node *x, Param *w, Param *b)
 {
@@ -120,14 +136,15 @@ Node *op_linear(Graph *g, Node *x, Param *w, Param *b)
     Shape s = weight->t.shape;
     int64_t out = s.n ? s.d[0] : 0, in = node_dim(x, -1);
     if (s.n < 2 || in * out != shape_count(s) || s.d[1] != in)
-        return graph_fail(g, "linear: x %s needs a weight [out, %lld], got %s %s", shape_text(x->t.shape, xs), (long long)in, w->name,
-                          shape_text(s, ws));
+        return graph_fail(g, "linear: x %s needs a weight [out, %lld], got %s %s", shape_text(x->t.shape, xs),
+                          (long long)in, w->name, shape_text(s, ws));
     Node *bias = op_param_f32(g, b, out, "bias");
     if (b && !bias) return NULL;
-    MatmulAttr at = {.batch = 1, .m = shape_count(x->t.shape) / in, .n = out, .k = in, .sa = {0, 0, in, 1}, .sb = {0, 0, 1, in}};
+    MatmulAttr at = {
+        .batch = 1, .m = shape_count(x->t.shape) / in, .n = out, .k = in, .sa = {0, 0, in, 1}, .sb = {0, 0, 1, in}};
     Node *ins[EPILOGUE_INPUTS] = {x, weight, bias};
-    Node *n = graph_node(g, &linear_op, x->t.type, shape_replace(x->t.shape, x->t.shape.n - 1, out), EPILOGUE_INPUTS, ins, &at,
-                         sizeof at);
+    Node *n = graph_node(g, &linear_op, x->t.type, shape_replace(x->t.shape, x->t.shape.n - 1, out), EPILOGUE_INPUTS,
+                         ins, &at, sizeof at);
     if (n) n->weight = 1;
     return n;
 }

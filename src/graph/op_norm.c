@@ -2,8 +2,8 @@
  *
  * Norms: x seen as [outer, N, C] in G groups (tensor/kernels.h):
  *   h = (x - mean) rstd gamma + beta;   z = h (1 + scale) + shift;   y = act(z)
- * Two nodes: the statistics F [outer, G, 2], and the map. Batch norm with given statistics is the same map with statistics
- * made of the stored mean and variance; its gradient does not pass through them.
+ * Two nodes: the statistics F [outer, G, 2], and the map. Batch norm with given statistics is the same map with
+ * statistics made of the stored mean and variance; its gradient does not pass through them.
  */
 #include "graph/graph_internal.h"
 
@@ -26,7 +26,14 @@ static void *data(Node *const *in, int i)
 static NormArgs args(const Node *n)
 {
     const NormAttr *at = n->attr;
-    NormArgs a = {.outer = at->outer, .N = at->N, .C = at->C, .G = at->G, .M = at->M, .eps = at->eps, .rms = at->rms, .act = at->act,
+    NormArgs a = {.outer = at->outer,
+                  .N = at->N,
+                  .C = at->C,
+                  .G = at->G,
+                  .M = at->M,
+                  .eps = at->eps,
+                  .rms = at->rms,
+                  .act = at->act,
                   .x = n->in[IN_X]->t};
     if (n->n_in == 1) return a; /* statistics */
     a.stats = data(n->in, IN_STATS);
@@ -97,7 +104,8 @@ static void params_grad(Graph *g, Node *n, Node *sums)
 static Node *fixed_back(Graph *g, Node *n, Node *dy)
 {
     NormAttr at = *(NormAttr *)n->attr;
-    Node *dz = dy, *gain = op_reshape(g, op_slice(g, op_reshape(g, n->in[IN_STATS], SHAPE(at.C, 2)), 1, 1, 1), SHAPE(at.C));
+    Node *dz = dy,
+         *gain = op_reshape(g, op_slice(g, op_reshape(g, n->in[IN_STATS], SHAPE(at.C, 2)), 1, 1, 1), SHAPE(at.C));
     if (at.act == ACT_RELU || at.act == ACT_LEAKY_RELU) {
         dz = op_act_grad(g, at.act, n, dy);
     } else if (at.act != ACT_NONE) {
@@ -119,7 +127,8 @@ static void norm_grad(Graph *g, Node *n, Node *dy)
     bool wanted = false;
     for (int i = IN_GAMMA; i <= IN_SHIFT; i++) wanted = wanted || grad_wanted(in[i]);
     if (wanted)
-        params_grad(g, n, graph_node(g, &sums_op, JIG_F32, SHAPE(MAX(at->M, 1), at->C, 2), NORM_INPUTS, in, at, sizeof *at));
+        params_grad(g, n,
+                    graph_node(g, &sums_op, JIG_F32, SHAPE(MAX(at->M, 1), at->C, 2), NORM_INPUTS, in, at, sizeof *at));
     if (!grad_wanted(in[IN_X])) return;
     Node *dx = at->fixed ? fixed_back(g, n, dy)
                          : graph_node(g, &back_x_op, n->t.type, n->t.shape, NORM_INPUTS, in, at, sizeof *at);
@@ -135,9 +144,13 @@ static bool norm_shape(Graph *g, NormAttr *at, NormKind kind, Shape s, int group
     int64_t rows = s.n ? shape_count(s) / s.d[s.n - 1] : 0;
     at->C = s.n ? s.d[s.n - 1] : 0;
     at->G = kind == NORM_BATCH ? at->C : kind == NORM_LAYER || kind == NORM_RMS ? 1 : groups;
-    at->outer = kind == NORM_BATCH ? 1 : kind == NORM_GROUP ? s.d[0] : kind == NORM_GROUP_FRAME ? s.d[0] * s.d[1] : rows;
+    at->outer = kind == NORM_BATCH         ? 1
+                : kind == NORM_GROUP       ? s.d[0]
+                : kind == NORM_GROUP_FRAME ? s.d[0] * s.d[1]
+                                           : rows;
     if (s.n < 2 || (kind == NORM_GROUP_FRAME && s.n < 4)) {
-        graph_fail(g, "norm: got x %s, expected [B, .., C]%s", shape_text(s, text), kind == NORM_GROUP_FRAME ? " with T second" : "");
+        graph_fail(g, "norm: got x %s, expected [B, .., C]%s", shape_text(s, text),
+                   kind == NORM_GROUP_FRAME ? " with T second" : "");
         return false;
     }
     if (at->G < 1 || at->C % at->G) {
@@ -149,8 +162,8 @@ static bool norm_shape(Graph *g, NormAttr *at, NormKind kind, Shape s, int group
     return true;
 }
 
-/* Sets M from scale or shift: their axes but the last are the first axes of x (or of length 1 in all), and whole outer rows
- * belong to each. */
+/* Sets M from scale or shift: their axes but the last are the first axes of x (or of length 1 in all), and whole
+ * outer rows belong to each. */
 static bool modulation(Graph *g, NormAttr *at, Shape x, Node *mod)
 {
     char got[96], of[96];
@@ -160,8 +173,8 @@ static bool modulation(Graph *g, NormAttr *at, Shape x, Node *mod)
     bool fits = s.n >= 1 && s.n <= x.n && s.d[s.n - 1] == at->C && at->outer % MAX(M, 1) == 0;
     for (int i = 0; fits && M > 1 && i < s.n - 1; i++) fits = s.d[i] == x.d[i];
     if (!fits || (at->M && at->M != M)) {
-        graph_fail(g, "norm: scale and shift are %s for x %s; expected [B, C], or x's first axes and C", shape_text(s, got),
-                   shape_text(x, of));
+        graph_fail(g, "norm: scale and shift are %s for x %s; expected [B, C], or x's first axes and C",
+                   shape_text(s, got), shape_text(x, of));
         return false;
     }
     at->M = M;
@@ -175,7 +188,8 @@ static Node *norm_node(Graph *g, Node *const *in, const NormAttr *at)
     return graph_node(g, &norm_op, in[IN_X]->t.type, in[IN_X]->t.shape, NORM_INPUTS, in, at, sizeof *at);
 }
 
-Node *op_norm(Graph *g, NormKind kind, Node *x, int groups, float eps, Param *gamma, Param *beta, Node *scale, Node *shift, Act act)
+Node *op_norm(Graph *g, NormKind kind, Node *x, int groups, float eps, Param *gamma, Param *beta, Node *scale,
+              Node *shift, Act act)
 {
     NormAttr at = {.eps = eps, .act = act};
     if (!op_floats(g, "norm", &x, 1) || !norm_shape(g, &at, kind, x->t.shape, groups)) return NULL;

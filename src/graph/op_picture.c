@@ -25,7 +25,7 @@ static Shape with_size(Shape s, int64_t h, int64_t w)
     return s;
 }
 
-/* ---- resize --------------------------------------------------------------------------------------------------------- */
+/* ---- resize ------------------------------------------------------------------------------------------------------ */
 
 typedef struct ResizeAttr { Resize mode; bool align; } ResizeAttr;
 
@@ -46,7 +46,8 @@ static const Op resize_back_op = {.name = "resize'", .run = resize_back_run};
 static void resize_grad(Graph *g, Node *n, Node *dy)
 {
     Node *x = n->in[0];
-    if (grad_wanted(x)) grad_add(g, x, graph_node(g, &resize_back_op, x->t.type, x->t.shape, 1, &dy, n->attr, sizeof(ResizeAttr)));
+    if (grad_wanted(x))
+        grad_add(g, x, graph_node(g, &resize_back_op, x->t.type, x->t.shape, 1, &dy, n->attr, sizeof(ResizeAttr)));
 }
 
 static const Op resize_op = {.name = "resize", .run = resize_run, .grad = resize_grad};
@@ -59,7 +60,7 @@ Node *op_resize(Graph *g, Node *x, int64_t h, int64_t w, Resize mode, bool align
     return graph_node(g, &resize_op, x->t.type, s, 1, &x, &(ResizeAttr){mode, align}, sizeof(ResizeAttr));
 }
 
-/* ---- pool ----------------------------------------------------------------------------------------------------------- */
+/* ---- pool -------------------------------------------------------------------------------------------------------- */
 
 typedef struct PoolAttr { int size, stride, pad; bool max; } PoolAttr;
 
@@ -82,7 +83,8 @@ static const Op pool_back_op = {.name = "pool'", .run = pool_back_run};
 static void pool_grad(Graph *g, Node *n, Node *dy)
 {
     Node *x = n->in[0], *in[] = {((PoolAttr *)n->attr)->max ? x : NULL, dy};
-    if (grad_wanted(x)) grad_add(g, x, graph_node(g, &pool_back_op, x->t.type, x->t.shape, 2, in, n->attr, sizeof(PoolAttr)));
+    if (grad_wanted(x))
+        grad_add(g, x, graph_node(g, &pool_back_op, x->t.type, x->t.shape, 2, in, n->attr, sizeof(PoolAttr)));
 }
 
 static const Op pool_op = {.name = "pool", .run = pool_run, .grad = pool_grad};
@@ -93,20 +95,22 @@ Node *op_pool(Graph *g, Node *x, int size, int stride, int pad, bool max)
     if (!is_picture(g, "pool", x)) return NULL;
     int64_t h = node_dim(x, -3) + 2 * (int64_t)pad - size, w = node_dim(x, -2) + 2 * (int64_t)pad - size;
     if (size < 1 || stride < 1 || pad < 0 || 2 * pad > size || h < 0 || w < 0)
-        return graph_fail(g, "pool: got windows of %d, stride %d, padding %d for %s; expected 1..side, from 1, 0..half a window", size,
-                          stride, pad, shape_text(x->t.shape, text));
+        return graph_fail(
+            g, "pool: got windows of %d, stride %d, padding %d for %s; expected 1..side, from 1, 0..half a window",
+            size, stride, pad, shape_text(x->t.shape, text));
     Shape s = with_size(x->t.shape, h / stride + 1, w / stride + 1);
     return graph_node(g, &pool_op, x->t.type, s, 1, &x, &(PoolAttr){size, stride, pad, max}, sizeof(PoolAttr));
 }
 
-/* ---- warp ----------------------------------------------------------------------------------------------------------- */
+/* ---- warp -------------------------------------------------------------------------------------------------------- */
 
 typedef struct WarpAttr { WarpEdge edge; bool align, pixels; } WarpAttr;
 
 static WarpArgs warp_args(const Node *n, const Node *x, const Node *grid)
 {
     const WarpAttr *at = n->attr;
-    return (WarpArgs){.x = pictures(x), .grid = pictures(grid), .edge = at->edge, .align = at->align, .pixels = at->pixels};
+    return (WarpArgs){
+        .x = pictures(x), .grid = pictures(grid), .edge = at->edge, .align = at->align, .pixels = at->pixels};
 }
 
 static void warp_run(Node *n)
@@ -143,9 +147,11 @@ static void warp_grad(Graph *g, Node *n, Node *dy)
 {
     Node *x = n->in[0], *grid = n->in[1];
     Node *in_x[] = {grid, dy}, *in_grid[] = {x, grid, dy};
-    if (grad_wanted(x)) grad_add(g, x, graph_node(g, &warp_back_x_op, x->t.type, x->t.shape, 2, in_x, n->attr, sizeof(WarpAttr)));
+    if (grad_wanted(x))
+        grad_add(g, x, graph_node(g, &warp_back_x_op, x->t.type, x->t.shape, 2, in_x, n->attr, sizeof(WarpAttr)));
     if (grad_wanted(grid))
-        grad_add(g, grid, graph_node(g, &warp_back_grid_op, JIG_F32, grid->t.shape, 3, in_grid, n->attr, sizeof(WarpAttr)));
+        grad_add(g, grid,
+                 graph_node(g, &warp_back_grid_op, JIG_F32, grid->t.shape, 3, in_grid, n->attr, sizeof(WarpAttr)));
 }
 
 static const Op warp_op = {.name = "warp", .run = warp_run, .grad = warp_grad};
@@ -156,8 +162,9 @@ Node *op_warp(Graph *g, Node *x, Node *grid, WarpEdge edge, bool align, bool pix
     if (!is_picture(g, "warp", x) || !is_picture(g, "warp", grid)) return NULL;
     Shape s = x->t.shape, t = grid->t.shape;
     if (s.n != t.n || t.d[t.n - 1] != 2 || shape_pictures(s).d[0] != shape_pictures(t).d[0])
-        return graph_fail(g, "warp: x %s and grid %s; expected [B, H, W, C] and [B, h, w, 2]", shape_text(s, xs), shape_text(t, gs));
+        return graph_fail(g, "warp: x %s and grid %s; expected [B, H, W, C] and [B, h, w, 2]", shape_text(s, xs),
+                          shape_text(t, gs));
     Node *in[] = {x, op_cast(g, grid, JIG_F32)};
-    return graph_node(g, &warp_op, x->t.type, with_size(s, t.d[t.n - 3], t.d[t.n - 2]), 2, in, &(WarpAttr){edge, align, pixels},
-                      sizeof(WarpAttr));
+    return graph_node(g, &warp_op, x->t.type, with_size(s, t.d[t.n - 3], t.d[t.n - 2]), 2, in,
+                      &(WarpAttr){edge, align, pixels}, sizeof(WarpAttr));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sums, means and maxima over axes (kept as length 1), softmax. Sums accumulate in f32 inside the kernel; the result has x's
- * type, but for op_mean_all, which is f32.
+ * Sums, means and maxima over axes (kept as length 1), softmax. Sums accumulate in f32 inside the kernel; the result
+ * has x's type, but for op_mean_all, which is f32.
  */
 #include "graph/graph_internal.h"
 
@@ -71,7 +71,7 @@ Node *op_mean_all(Graph *g, Node *x)
     return op_reshape(g, op_reduce_as(g, RED_MEAN, x, (1u << x->t.shape.n) - 1, JIG_F32), SHAPE(1));
 }
 
-/* ---- softmax -------------------------------------------------------------------------------------------------------- */
+/* ---- softmax ----------------------------------------------------------------------------------------------------- */
 
 typedef struct SoftmaxAttr { int64_t outer, N, inner; bool log; } SoftmaxAttr;
 

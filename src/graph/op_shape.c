@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Ops that only move values: reshape, permute, slice, concat, repeat, pad, and assemble (the reverse of slicing).
- * Reshapes, permutes that move only axes of length 1, and slices of which all earlier axes are 1 are views: they cost nothing.
+ * Reshapes, permutes that move only axes of length 1, and slices of which all earlier axes are 1 are views: they cost
+ * nothing.
  */
 #include "graph/graph_internal.h"
 
@@ -10,7 +11,7 @@
 
 static const int64_t origin[SHAPE_MAX];
 
-/* ---- reshape -------------------------------------------------------------------------------------------------------- */
+/* ---- reshape ----------------------------------------------------------------------------------------------------- */
 
 static void reshape_grad(Graph *g, Node *n, Node *dy)
 {
@@ -31,12 +32,13 @@ Node *op_reshape(Graph *g, Node *x, Shape s)
         else fits = fits && s.d[i] > 0 && !__builtin_mul_overflow(known, s.d[i], &known);
     }
     if (!fits || (open < 0 ? known != count : count % known != 0))
-        return graph_fail(g, "reshape: %s has not as many elements as %s", shape_text(x->t.shape, from), shape_text(s, to));
+        return graph_fail(g, "reshape: %s has not as many elements as %s", shape_text(x->t.shape, from),
+                          shape_text(s, to));
     if (open >= 0) s.d[open] = count / known;
     return shape_equal(s, x->t.shape) ? x : graph_view(g, &op_reshape_info, x, s, 0);
 }
 
-/* ---- permute -------------------------------------------------------------------------------------------------------- */
+/* ---- permute ----------------------------------------------------------------------------------------------------- */
 
 typedef struct PermuteAttr { int axes[SHAPE_MAX]; } PermuteAttr;
 
@@ -77,7 +79,7 @@ Node *op_permute(Graph *g, Node *x, const int *axes)
     return moves ? graph_node(g, &permute_op, x->t.type, s, 1, &x, &at, sizeof at) : op_reshape(g, x, s);
 }
 
-/* ---- slice ---------------------------------------------------------------------------------------------------------- */
+/* ---- slice ------------------------------------------------------------------------------------------------------- */
 
 static void slice_run(Node *n)
 {
@@ -115,7 +117,7 @@ Node *op_slice(Graph *g, Node *x, int axis, int64_t from, int64_t count)
     return n;
 }
 
-/* ---- concat --------------------------------------------------------------------------------------------------------- */
+/* ---- concat ------------------------------------------------------------------------------------------------------ */
 
 static void concat_run(Node *n)
 {
@@ -152,16 +154,18 @@ Node *op_concat(Graph *g, Node **xs, int n, int axis)
     for (int i = 1; i < n; i++) {
         Shape p = xs[i]->t.shape;
         if (xs[i]->t.type != xs[0]->t.type)
-            return graph_fail(g, "concat: part %d is %s, part 0 is %s", i, dtype_name(xs[i]->t.type), dtype_name(xs[0]->t.type));
+            return graph_fail(g, "concat: part %d is %s, part 0 is %s", i, dtype_name(xs[i]->t.type),
+                              dtype_name(xs[0]->t.type));
         if (p.n != s.n || !shape_equal(shape_replace(p, axis, 1), shape_replace(s, axis, 1)))
-            return graph_fail(g, "concat: part %d is %s, part 0 is %s; expected equal but for axis %d", i, shape_text(p, got),
-                              shape_text(xs[0]->t.shape, first), axis);
+            return graph_fail(g, "concat: part %d is %s, part 0 is %s; expected equal but for axis %d", i,
+                              shape_text(p, got), shape_text(xs[0]->t.shape, first), axis);
         s.d[axis] += p.d[axis];
     }
-    return n == 1 ? xs[0] : graph_node(g, &op_concat_info, xs[0]->t.type, s, n, xs, &(BoxAttr){axis, 0}, sizeof(BoxAttr));
+    return n == 1 ? xs[0]
+                  : graph_node(g, &op_concat_info, xs[0]->t.type, s, n, xs, &(BoxAttr){axis, 0}, sizeof(BoxAttr));
 }
 
-/* ---- assemble: the gradient of what was sliced ---------------------------------------------------------------------- */
+/* ---- assemble: the gradient of what was sliced ------------------------------------------------------------------- */
 
 typedef struct AssembleAttr {
     bool whole;     /* input 0 is added to; else the result starts at 0 */
@@ -219,7 +223,7 @@ Node *op_assemble(Graph *g, Shape s, DType type, Node *whole, const Contribution
     return graph_node(g, &assemble_op, type, s, i, in, at, bytes);
 }
 
-/* ---- repeat --------------------------------------------------------------------------------------------------------- */
+/* ---- repeat ------------------------------------------------------------------------------------------------------ */
 
 enum { LONG_RUN = 64 }; /* elements from which on copying runs beats adding to zeros */
 
@@ -278,7 +282,7 @@ Node *op_repeat(Graph *g, Node *x, int axis, int64_t times)
     return op_expand(g, x, shape_replace(x->t.shape, axis, times));
 }
 
-/* ---- pad ------------------------------------------------------------------------------------------------------------ */
+/* ---- pad --------------------------------------------------------------------------------------------------------- */
 
 typedef struct PadAttr { int64_t lo[SHAPE_MAX]; Pad mode; } PadAttr;
 
@@ -299,7 +303,8 @@ static const Op pad_back_op = {.name = "pad'", .run = pad_back_run};
 static void pad_grad(Graph *g, Node *n, Node *dy)
 {
     Node *x = n->in[0];
-    if (grad_wanted(x)) grad_add(g, x, graph_node(g, &pad_back_op, dy->t.type, x->t.shape, 1, &dy, n->attr, sizeof(PadAttr)));
+    if (grad_wanted(x))
+        grad_add(g, x, graph_node(g, &pad_back_op, dy->t.type, x->t.shape, 1, &dy, n->attr, sizeof(PadAttr)));
 }
 
 static const Op pad_op = {.name = "pad", .run = pad_run, .grad = pad_grad};

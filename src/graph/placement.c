@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Placing blocks of memory with known lifetimes in one arena: the largest first, each into the tightest gap between the
- * already placed blocks that live at the same time (greedy by size; Pisarchyk & Lee, "Efficient Memory Management for Deep
- * Neural Net Inference", 2020, section 5.2).
+ * already placed blocks that live at the same time (greedy by size; Pisarchyk & Lee, "Efficient Memory Management for
+ * Deep Neural Net Inference", 2020, section 5.2).
  */
 #include "graph/graph_internal.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The profile: where the time of the runs went, by kind of op and by layer (the path of graph_push names). GB/s counts each
- * input and result once; ms are per run.
+ * The profile: where the time of the runs went, by kind of op and by layer (the path of graph_push names). GB/s counts
+ * each input and result once; ms are per run.
  */
 #include "graph/graph_internal.h"
 
@@ -89,7 +89,8 @@ static void table(const Graph *g, Text *out, bool by_path, int most)
         total += x->seconds;
     }
     n = merge(rows, n);
-    text_add(out, "%-14s %7s %10s %6s %9s %7s%s\n", "kind", "calls", "ms", "share", "GFLOP/s", "GB/s", by_path ? "  layer" : "");
+    text_add(out, "%-14s %7s %10s %6s %9s %7s%s\n", "kind", "calls", "ms", "share", "GFLOP/s", "GB/s",
+             by_path ? "  layer" : "");
     for (int i = 0; i < MIN(n, most); i++) {
         const Row *r = &rows[i];
         double seconds = MAX(r->seconds, 1e-12);
@@ -99,7 +100,8 @@ static void table(const Graph *g, Text *out, bool by_path, int most)
     }
     if (n > most) text_add(out, "... and %d more\n", n - most);
     if (!by_path)
-        text_add(out, "%-14s %7d %10.3f  in %lld runs\n", "all", g->n_steps - g->n_folded, 1e3 * total / (double)runs, (long long)runs);
+        text_add(out, "%-14s %7d %10.3f  in %lld runs\n", "all", g->n_steps - g->n_folded, 1e3 * total / (double)runs,
+                 (long long)runs);
     mem_free(rows);
 }
 

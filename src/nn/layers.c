@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * layers: linear, convolution, norms, embedding. Parameter names and first values are PyTorch's: weights and biases uniform
- * within +-sqrt(1 / fan_in), gains 1; but embeddings start at N(0, 0.02). Biases, gains and statistics do not decay.
+ * layers: linear, convolution, norms, embedding. Parameter names and first values are PyTorch's: weights and biases
+ * uniform within +-sqrt(1 / fan_in), gains 1; but embeddings start at N(0, 0.02). Biases, gains and statistics do not
+ * decay.
  */
 #include "nn/nn.h"
 
@@ -20,15 +21,16 @@ void linear_init(Linear *l, ParamSet *ps, const char *prefix, int64_t in, int64_
     l->bias = bias ? add(ps, prefix, "bias", SHAPE(out), INIT_BIAS, (double)in, false) : NULL;
 }
 
-void conv2d_init(Conv *c, ParamSet *ps, const char *prefix, int64_t in, int64_t out, int k, int stride, int pad, bool bias)
+void conv2d_init(Conv *c, ParamSet *ps, const char *prefix, int64_t in, int64_t out, int k, int stride, int pad,
+                 bool bias)
 {
     *c = (Conv){.o = {.stride = {1, stride, stride}, .pad_lo = {0, pad, pad}, .pad_hi = {0, pad, pad}}};
     c->weight = add(ps, prefix, "weight", SHAPE(out, in, k, k), INIT_KAIMING, 0, true);
     c->bias = bias ? add(ps, prefix, "bias", SHAPE(out), INIT_BIAS, (double)in * k * k, false) : NULL;
 }
 
-void conv3d_init(Conv *c, ParamSet *ps, const char *prefix, int64_t in, int64_t out, const int k[3], const int stride[3],
-                 const int pad[3], bool bias)
+void conv3d_init(Conv *c, ParamSet *ps, const char *prefix, int64_t in, int64_t out, const int k[3],
+                 const int stride[3], const int pad[3], bool bias)
 {
     *c = (Conv){0};
     for (int i = 0; i < 3; i++) {
@@ -40,14 +42,17 @@ void conv3d_init(Conv *c, ParamSet *ps, const char *prefix, int64_t in, int64_t 
 }
 
 /* As PyTorch, fan_in is counted from the weight's second axis, which here is the outputs. */
-void conv2d_transpose_init(Conv *c, ParamSet *ps, const char *prefix, int64_t in, int64_t out, int k, int stride, int pad, bool bias)
+void conv2d_transpose_init(Conv *c, ParamSet *ps, const char *prefix, int64_t in, int64_t out, int k, int stride,
+                           int pad, bool bias)
 {
-    *c = (Conv){.o = {.stride = {1, stride, stride}, .pad_lo = {0, pad, pad}, .pad_hi = {0, pad, pad}}, .transposed = true};
+    *c = (Conv){.o = {.stride = {1, stride, stride}, .pad_lo = {0, pad, pad}, .pad_hi = {0, pad, pad}},
+                .transposed = true};
     c->weight = add(ps, prefix, "weight", SHAPE(in, out, k, k), INIT_KAIMING, 0, true);
     c->bias = bias ? add(ps, prefix, "bias", SHAPE(out), INIT_BIAS, (double)out * k * k, false) : NULL;
 }
 
-void norm_init(Norm *n, ParamSet *ps, const char *prefix, NormKind kind, int groups, int64_t channels, float eps, bool affine)
+void norm_init(Norm *n, ParamSet *ps, const char *prefix, NormKind kind, int groups, int64_t channels, float eps,
+               bool affine)
 {
     *n = (Norm){.kind = kind, .groups = groups, .eps = eps};
     if (!affine) return;

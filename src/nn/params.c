@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * params: a set of named parameters. Under training and after a converting load their values lie in one f32 block in the order
- * of params_add, and their gradients in another of the same layout. Mapped parameters point into the file, which must then
- * stay open; what cannot be used there (F16, values not aligned for their type) is converted into memory of the set.
+ * params: a set of named parameters. Under training and after a converting load their values lie in one f32 block in
+ * the order of params_add, and their gradients in another of the same layout. Mapped parameters point into the file,
+ * which must then stay open; what cannot be used there (F16, values not aligned for their type) is converted into
+ * memory of the set.
  */
 #include "nn/nn.h"
 
@@ -52,8 +53,11 @@ Param *params_add(ParamSet *ps, const char *name, Shape s, Init init, double fan
     Entry *entry = arena_alloc(ps->mem, sizeof *entry);
     int64_t count = shape_count(s);
     if (fan_in <= 0) fan_in = s.n > 1 ? (double)count / (double)s.d[0] : 1;
-    *entry = (Entry){.p = {.name = arena_strdup(ps->mem, name), .value = {JIG_F32, s, NULL}, .trainable = true, .decay = decay},
-                     .init = init, .fan_in = fan_in, .at = ps->size};
+    *entry = (Entry){
+        .p = {.name = arena_strdup(ps->mem, name), .value = {JIG_F32, s, NULL}, .trainable = true, .decay = decay},
+        .init = init,
+        .fan_in = fan_in,
+        .at = ps->size};
     ps->size += count;
     if (ps->n == ps->cap) {
         ps->cap = MAX(64, 2 * ps->cap);
@@ -96,7 +100,7 @@ float *params_grads(ParamSet *ps)
     return ps->grads;
 }
 
-/* ---- first values --------------------------------------------------------------------------------------------------- */
+/* ---- first values ------------------------------------------------------------------------------------------------ */
 
 static void fill(const Entry *en, uint64_t seed)
 {
@@ -148,7 +152,7 @@ bool params_allocate(ParamSet *ps, bool training, uint64_t seed, Err *e)
     return true;
 }
 
-/* ---- files ---------------------------------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------------------------------- */
 
 typedef struct Mismatches { Text text; int n; } Mismatches;
 
@@ -170,7 +174,8 @@ static bool is_float(DType t)
     return t == JIG_F32 || t == JIG_BF16 || t == JIG_F16;
 }
 
-/* The name in the set of a tensor in the file; NULL when it is none of ours. Batch norm's counter is of no use to anyone. */
+/* The name in the set of a tensor in the file; NULL when it is none of ours. Batch norm's counter is of no use to
+ * anyone. */
 static const char *our_name(const char *in_file, const char *prefix)
 {
     size_t n = strlen(prefix);
@@ -222,8 +227,8 @@ bool params_load(ParamSet *ps, const SafeTensors *st, const char *prefix, bool m
     char name[512];
     compare(ps, st, prefix, &m);
     if (m.n) {
-        err_set(e, "%d tensor%s of the file do%s not fit the network:%s%s", m.n, m.n == 1 ? "" : "s", m.n == 1 ? "es" : "", m.text.s,
-                m.n > LISTED ? "\n  ..." : "");
+        err_set(e, "%d tensor%s of the file do%s not fit the network:%s%s", m.n, m.n == 1 ? "" : "s",
+                m.n == 1 ? "es" : "", m.text.s, m.n > LISTED ? "\n  ..." : "");
         text_finish(&m.text);
         return false;
     }
@@ -239,7 +244,8 @@ bool params_load(ParamSet *ps, const SafeTensors *st, const char *prefix, bool m
     return true;
 }
 
-bool params_save(const ParamSet *ps, const float *values, const char *path, DType type, const MetaPair *meta, int n_meta, Err *e)
+bool params_save(const ParamSet *ps, const float *values, const char *path, DType type, const MetaPair *meta,
+                 int n_meta, Err *e)
 {
     assert(type == JIG_F32 || type == JIG_BF16);
     size_t bytes;

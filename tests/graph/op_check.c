@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The loss of a case is mean(y * R) with fixed random R, so every element of y counts differently. Numeric derivatives are
- * central differences of that loss, summed on the host in f64 so that only the op's own f32 rounding remains.
+ * The loss of a case is mean(y * R) with fixed random R, so every element of y counts differently. Numeric derivatives
+ * are central differences of that loss, summed on the host in f64 so that only the op's own f32 rounding remains.
  */
 #include "op_check.h"
 
@@ -167,13 +167,15 @@ static void check_numeric(const Case *c, Net *grad, const Device *dev)
             t->values[i][k] = keep;
             double numeric = (up - down) / (2.0 * (double)h), analytic = grad->grads[i][k];
             if (fabs(numeric - analytic) > 4e-3 * scale + 4e-3 * fabs(analytic) + (c->kinks ? 5e-5 : 5e-6))
-                fail_msg("%s: value %d element %lld: numeric %g, analytic %g (rms %g)", c->name, i, (long long)k, numeric, analytic, scale);
+                fail_msg("%s: value %d element %lld: numeric %g, analytic %g (rms %g)", c->name, i, (long long)k,
+                         numeric, analytic, scale);
         }
     }
     finish(t);
 }
 
-static void compare_vectors(const char *name, const char *what, int i, const float *a, const float *b, int64_t n, double tolerance)
+static void compare_vectors(const char *name, const char *what, int i, const float *a, const float *b, int64_t n,
+                            double tolerance)
 {
     double sum = 0, scale = rms(b, n);
     for (int64_t k = 0; k < n; k++)
@@ -181,6 +183,27 @@ static void compare_vectors(const char *name, const char *what, int i, const flo
     double off = sqrt(sum / (double)n);
     if (!(off <= tolerance * scale + 1e-6))
         fail_msg("%s, %s: %s %d: rms of difference %g of %g", name, what, i < 0 ? "y" : "gradient", i, off, scale);
+}
+
+/* Another run gives the same bits. */
+static void check_repeats(Net *t)
+{
+    float *y = floats(t->ny), *grads[CASE_INPUTS + CASE_PARAMS] = {0};
+    memcpy(y, t->y, (size_t)t->ny * sizeof *y);
+    for (int i = 0; i < CASE_INPUTS + CASE_PARAMS; i++) {
+        grads[i] = floats(MAX(t->count[i], 1));
+        memcpy(grads[i], t->grads[i], (size_t)t->count[i] * sizeof *y);
+        memset(t->grads[i], 0, (size_t)t->count[i] * sizeof *y);
+    }
+    run(t, true);
+    assert_memory_equal(y, t->y, (size_t)t->ny * sizeof *y);
+    for (int i = 0; i < CASE_INPUTS + CASE_PARAMS; i++) {
+        bool frozen = i >= CASE_INPUTS && !t->params[i - CASE_INPUTS].trainable;
+        if (t->count[i] && !frozen)
+            assert_memory_equal(grads[i], t->grads[i], (size_t)t->count[i] * sizeof *y);
+        mem_free(grads[i]);
+    }
+    mem_free(y);
 }
 
 static void compare(const Net *a, const Net *b, const char *what, double tolerance)
@@ -198,12 +221,14 @@ void check_case(const Case *c)
     assert_non_null(ref);
     Net *exact = make(c, ref, JIG_F32, true);
     check_numeric(c, exact, ref);
+    check_repeats(exact);
     if (!c->no_bf16) {
         Net *rough = make(c, ref, JIG_BF16, true);
         compare(rough, exact, "ref bf16 against f32", 0.03);
         if (cpu) {
             Net *other = make(c, cpu, JIG_BF16, true);
             compare(other, rough, "cpu against ref in bf16", 0.02);
+            check_repeats(other);
             finish(other);
         }
         finish(rough);
@@ -211,6 +236,7 @@ void check_case(const Case *c)
     if (cpu) {
         Net *other = make(c, cpu, JIG_F32, true);
         compare(other, exact, "cpu against ref in f32", 1e-4);
+        check_repeats(other);
         finish(other);
     }
     finish(exact);

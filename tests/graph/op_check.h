@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A case is a small network of one or a few ops. It is checked against finite differences on `ref` in f32, in bf16 against f32,
- * and on `cpu` against `ref`.
+ * A case is a small network of one or a few ops. It is checked against finite differences on `ref` in f32, in bf16
+ * against f32, and on `cpu` against `ref`.
  */
 #ifndef JIG_TEST_OP_CHECK_H
 #define JIG_TEST_OP_CHECK_H

@@ -6,7 +6,7 @@
 
 #define B(name) static Node *name(Graph *g, const Case *c, Node **x, Param **p)
 
-/* ---- products ------------------------------------------------------------------------------------------------------- */
+/* ---- products ---------------------------------------------------------------------------------------------------- */
 
 B(linear) { return op_linear(g, x[0], p[0], c->p[1].n ? p[1] : NULL); }
 B(matmul) { return op_matmul(g, x[0], x[1], c->n[0], c->n[1]); }
@@ -24,7 +24,7 @@ static void test_products(void **state)
     check_cases(cases, ARRAY_LEN(cases));
 }
 
-/* ---- convolutions --------------------------------------------------------------------------------------------------- */
+/* ---- convolutions ------------------------------------------------------------------------------------------------ */
 
 B(conv)
 {
@@ -61,12 +61,12 @@ static void test_convolutions(void **state)
     check_cases(cases, ARRAY_LEN(cases));
 }
 
-/* ---- norms ---------------------------------------------------------------------------------------------------------- */
+/* ---- norms ------------------------------------------------------------------------------------------------------- */
 
 B(norm)
 {
-    return op_norm(g, (NormKind)c->n[0], x[0], c->n[1], 1e-3f, c->p[0].n ? p[0] : NULL, c->p[1].n ? p[1] : NULL, x[1], x[2],
-                   (Act)c->n[2]);
+    return op_norm(g, (NormKind)c->n[0], x[0], c->n[1], 1e-3f, c->p[0].n ? p[0] : NULL, c->p[1].n ? p[1] : NULL, x[1],
+                   x[2], (Act)c->n[2]);
 }
 B(norm_fixed)
 {
@@ -82,7 +82,11 @@ static void test_norms(void **state)
         {"layer norm", norm, {SHAPE(3, 5, 7)}, {SHAPE(7), SHAPE(7)}, .n = {NORM_LAYER}},
         {"layer norm, gain only", norm, {SHAPE(3, 7)}, {SHAPE(7)}, .n = {NORM_LAYER}},
         {"layer norm, plain", norm, {SHAPE(3, 7)}, .n = {NORM_LAYER}},
-        {"layer norm, a clip's", norm, {SHAPE(2, 3, 5), SHAPE(2, 5), SHAPE(2, 5)}, {SHAPE(5), SHAPE(5)}, .n = {NORM_LAYER}},
+        {"layer norm, a clip's",
+         norm,
+         {SHAPE(2, 3, 5), SHAPE(2, 5), SHAPE(2, 5)},
+         {SHAPE(5), SHAPE(5)},
+         .n = {NORM_LAYER}},
         {"layer norm, a frame's", norm, {SHAPE(2, 3, 5), SHAPE(2, 3, 5), SHAPE(2, 3, 5)}, .n = {NORM_LAYER}},
         {"layer norm, one for all", norm, {SHAPE(2, 3, 5), SHAPE(1, 5), SHAPE(1, 5)}, .n = {NORM_LAYER}},
         {"RMS norm", norm, {SHAPE(2, 3, 6), SHAPE(2, 6)}, {SHAPE(6)}, .n = {NORM_RMS}},
@@ -94,12 +98,19 @@ static void test_norms(void **state)
         {"batch norm", norm, {SHAPE(3, 2, 2, 4)}, {C, C}, .n = {NORM_BATCH, 0, ACT_LEAKY_RELU}, .kinks = true},
         {"fixed", norm_fixed, {SHAPE(3, 2, 2, 4)}, {C, C, C, C}, .n = {ACT_NONE}, .lo = 0.2f, .hi = 1},
         {"fixed, SiLU", norm_fixed, {SHAPE(3, 2, 2, 4)}, {C, C, C, C}, .n = {ACT_SILU}, .lo = 0.2f, .hi = 1},
-        {"fixed, ReLU", norm_fixed, {SHAPE(3, 2, 2, 4)}, {C, C, C, C}, .n = {ACT_RELU}, .lo = 0.2f, .hi = 1, .kinks = true},
+        {"fixed, ReLU",
+         norm_fixed,
+         {SHAPE(3, 2, 2, 4)},
+         {C, C, C, C},
+         .n = {ACT_RELU},
+         .lo = 0.2f,
+         .hi = 1,
+         .kinks = true},
     };
     check_cases(cases, ARRAY_LEN(cases));
 }
 
-/* ---- attention ------------------------------------------------------------------------------------------------------ */
+/* ---- attention --------------------------------------------------------------------------------------------------- */
 
 enum { HEADS = 2, DIM = 4, WIDTH = HEADS * DIM };
 
@@ -173,7 +184,7 @@ static void test_attention(void **state)
     check_cases(cases, ARRAY_LEN(cases));
 }
 
-/* ---- pictures ------------------------------------------------------------------------------------------------------- */
+/* ---- pictures ---------------------------------------------------------------------------------------------------- */
 
 B(resize) { return op_resize(g, x[0], c->n[1], c->n[2], (Resize)c->n[0], c->n[3]); }
 B(pool) { return op_pool(g, x[0], c->n[0], c->n[1], c->n[2], c->n[3]); }
@@ -193,17 +204,27 @@ static void test_pictures(void **state)
         {"warp zeros", warp, {x, grid}, .n = {WARP_ZEROS, 0, 0}, .kinks = true, .no_bf16 = true},
         {"warp border", warp, {x, grid}, .n = {WARP_BORDER, 1, 0}, .kinks = true, .no_bf16 = true},
         {"warp reflect", warp, {x, grid}, .n = {WARP_REFLECT, 0, 0}, .kinks = true, .no_bf16 = true},
-        {"warp a clip, pixels", warp, {SHAPE(1, 2, 4, 5, 2), SHAPE(1, 2, 3, 3, 2)}, .n = {WARP_BORDER, 0, 1}, .kinks = true, .no_bf16 = true,
-         .lo = 0.1f, .hi = 2.9f},
+        {"warp a clip, pixels",
+         warp,
+         {SHAPE(1, 2, 4, 5, 2), SHAPE(1, 2, 3, 3, 2)},
+         .n = {WARP_BORDER, 0, 1},
+         .kinks = true,
+         .no_bf16 = true,
+         .lo = 0.1f,
+         .hi = 2.9f},
     };
     check_cases(cases, ARRAY_LEN(cases));
 }
 
-/* ---- compositions --------------------------------------------------------------------------------------------------- */
+/* ---- compositions ------------------------------------------------------------------------------------------------ */
 
 static int32_t ids[] = {3, 0, 3, 1, 4, 3};
 
-B(embedding) { return op_mul(g, op_cast(g, op_embedding(g, p[0], graph_const(g, (Tensor){JIG_I32, SHAPE(2, 3), ids})), graph_type(g)), x[0]); }
+B(embedding)
+{
+    return op_mul(
+        g, op_cast(g, op_embedding(g, p[0], graph_const(g, (Tensor){JIG_I32, SHAPE(2, 3), ids})), graph_type(g)), x[0]);
+}
 
 static const ConvOpts same = {.pad_lo = {0, 1, 1}, .pad_hi = {0, 1, 1}};
 
@@ -224,7 +245,10 @@ B(mlp)
     Node *h = op_act(g, ACT_GELU_TANH, op_linear(g, x[0], p[0], p[1]));
     return op_add(g, x[0], op_linear(g, h, p[2], p[3]));
 }
-B(two_products) { return op_act(g, ACT_TANH, op_add(g, op_linear(g, x[0], p[0], NULL), op_linear(g, x[1], p[1], NULL))); }
+B(two_products)
+{
+    return op_act(g, ACT_TANH, op_add(g, op_linear(g, x[0], p[0], NULL), op_linear(g, x[1], p[1], NULL)));
+}
 B(shared_weight) { return op_linear(g, op_act(g, ACT_TANH, op_linear(g, x[0], p[0], p[1])), p[0], p[1]); }
 B(gated)
 {

@@ -6,7 +6,7 @@
 
 #define B(name) static Node *name(Graph *g, const Case *c, Node **x, Param **p)
 
-/* ---- elementwise ---------------------------------------------------------------------------------------------------- */
+/* ---- elementwise ------------------------------------------------------------------------------------------------- */
 
 B(act) { return op_act(g, (Act)c->n[0], x[0]); }
 
@@ -28,11 +28,20 @@ B(binary)
 
 static void test_binary(void **state)
 {
-    const Shape pairs[][2] = {{SHAPE(2, 3, 5), SHAPE(2, 3, 5)}, {SHAPE(2, 3, 5), SHAPE(3, 1)}, {SHAPE(5), SHAPE(4, 3, 5)},
-                              {SHAPE(2, 1, 5), SHAPE(1, 3, 1)}, {SHAPE(1), SHAPE(3, 2)}};
+    const Shape pairs[][2] = {{SHAPE(2, 3, 5), SHAPE(2, 3, 5)},
+                              {SHAPE(2, 3, 5), SHAPE(3, 1)},
+                              {SHAPE(5), SHAPE(4, 3, 5)},
+                              {SHAPE(2, 1, 5), SHAPE(1, 3, 1)},
+                              {SHAPE(1), SHAPE(3, 2)}};
     for (int f = 0; f < 6; f++)
         for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
-            Case c = {"binary", binary, {pairs[i][0], pairs[i][1]}, .n = {f}, .kinks = f >= 4, .lo = f == 3 ? 0.5f : -1, .hi = f == 3 ? 2 : 1,
+            Case c = {"binary",
+                      binary,
+                      {pairs[i][0], pairs[i][1]},
+                      .n = {f},
+                      .kinks = f >= 4,
+                      .lo = f == 3 ? 0.5f : -1,
+                      .hi = f == 3 ? 2 : 1,
                       .no_bf16 = f >= 4};
             check_case(&c);
         }
@@ -56,15 +65,20 @@ B(same_grad) { return op_add(g, op_add(g, graph_param(g, p[0]), graph_param(g, p
 static void test_elementwise(void **state)
 {
     const Case cases[] = {
-        {"square_sum", square_sum, {SHAPE(3, 3)}}, {"affine", affine, {SHAPE(7)}}, {"clamp", clamped, {SHAPE(31)}, .kinks = true, .no_bf16 = true},
-        {"cast", cast_back, {SHAPE(5, 3)}}, {"mixed types", mixed, {SHAPE(2, 3), SHAPE(3)}}, {"stop", stopped, {SHAPE(2, 3)}},
-        {"with parameters", by_param, {SHAPE(2, 5)}, {SHAPE(5), SHAPE(2, 1)}}, {"a parameter twice", twice, {SHAPE(2, 5)}, {SHAPE(5)}},
+        {"square_sum", square_sum, {SHAPE(3, 3)}},
+        {"affine", affine, {SHAPE(7)}},
+        {"clamp", clamped, {SHAPE(31)}, .kinks = true, .no_bf16 = true},
+        {"cast", cast_back, {SHAPE(5, 3)}},
+        {"mixed types", mixed, {SHAPE(2, 3), SHAPE(3)}},
+        {"stop", stopped, {SHAPE(2, 3)}},
+        {"with parameters", by_param, {SHAPE(2, 5)}, {SHAPE(5), SHAPE(2, 1)}},
+        {"a parameter twice", twice, {SHAPE(2, 5)}, {SHAPE(5)}},
         {"one gradient for two", same_grad, {SHAPE(2, 5)}, {SHAPE(2, 5), SHAPE(2, 5)}},
     };
     check_cases(cases, ARRAY_LEN(cases));
 }
 
-/* ---- shapes --------------------------------------------------------------------------------------------------------- */
+/* ---- shapes ------------------------------------------------------------------------------------------------------ */
 
 B(reshape) { return op_act(g, ACT_SILU, op_reshape(g, x[0], SHAPE(4, -1))); }
 B(permute) { return op_permute(g, op_act(g, ACT_TANH, x[0]), (const int[]){2, 0, 1}); }
@@ -111,7 +125,7 @@ static void test_shapes(void **state)
     check_cases(cases, ARRAY_LEN(cases));
 }
 
-/* ---- reductions ----------------------------------------------------------------------------------------------------- */
+/* ---- reductions -------------------------------------------------------------------------------------------------- */
 
 B(sum) { return op_sum(g, x[0], (unsigned)c->n[0]); }
 B(mean) { return op_mean(g, x[0], (unsigned)c->n[0]); }
@@ -123,16 +137,20 @@ B(log_softmax) { return op_log_softmax(g, x[0], c->n[0]); }
 static void test_reductions(void **state)
 {
     const Case cases[] = {
-        {"sum", sum, {SHAPE(2, 3, 4)}, .n = {2}}, {"sum of two", sum, {SHAPE(2, 3, 4)}, .n = {5}}, {"mean", mean, {SHAPE(2, 3, 4)}, .n = {4}},
-        {"mean of all", mean, {SHAPE(2, 3)}, .n = {3}}, {"mean_all", mean_all, {SHAPE(5, 2)}},
+        {"sum", sum, {SHAPE(2, 3, 4)}, .n = {2}},
+        {"sum of two", sum, {SHAPE(2, 3, 4)}, .n = {5}},
+        {"mean", mean, {SHAPE(2, 3, 4)}, .n = {4}},
+        {"mean of all", mean, {SHAPE(2, 3)}, .n = {3}},
+        {"mean_all", mean_all, {SHAPE(5, 2)}},
         {"max", largest, {SHAPE(3, 5)}, .n = {2}, .kinks = true, .no_bf16 = true},
-        {"softmax", softmax, {SHAPE(2, 5)}, .n = {1}}, {"softmax 0", softmax, {SHAPE(3, 2, 2)}, .n = {0}},
+        {"softmax", softmax, {SHAPE(2, 5)}, .n = {1}},
+        {"softmax 0", softmax, {SHAPE(3, 2, 2)}, .n = {0}},
         {"log softmax", log_softmax, {SHAPE(2, 3, 2)}, .n = {1}},
     };
     check_cases(cases, ARRAY_LEN(cases));
 }
 
-/* ---- losses --------------------------------------------------------------------------------------------------------- */
+/* ---- losses ------------------------------------------------------------------------------------------------------ */
 
 static Node *probabilities(Graph *g, Node *x)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The plan: mistakes listed together, memory reused and counted exactly, values that must survive do, runs repeat bit for bit,
- * recomputed stretches give the gradients of kept ones.
+ * The plan: mistakes listed together, memory reused and counted exactly, values that must survive do, runs repeat bit
+ * for bit, recomputed stretches give the gradients of kept ones.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -43,7 +43,7 @@ static void random_values(float *x, int64_t n, uint64_t stream)
         x[i] = rng_range(&r, -1, 1);
 }
 
-/* ---- mistakes ------------------------------------------------------------------------------------------------------- */
+/* ---- mistakes ---------------------------------------------------------------------------------------------------- */
 
 static void test_mistakes(void **state)
 {
@@ -88,13 +88,27 @@ static void test_ops_refuse(void **state)
     Graph *g = graph_create(ref(), JIG_F32);
     Node *x = graph_input(g, "x", JIG_F32, SHAPE(2, 4, 4, 3)), *ids = graph_input(g, "ids", JIG_I32, SHAPE(3));
     Node *wrong[] = {
-        op_reshape(g, x, SHAPE(5, -1)), op_slice(g, x, 1, 3, 2), op_slice(g, x, 9, 0, 1), op_repeat(g, x, 1, 2), op_act(g, ACT_RELU, ids),
-        op_permute(g, x, (const int[]){0, 1, 1, 2}), op_pool(g, x, 5, 1, 0, true), op_clamp(g, x, 1, -1), op_sum(g, x, 1u << 4),
-        op_warp(g, x, x, WARP_ZEROS, false, false), op_matmul(g, x, x, false, false), graph_param(g, NULL),
-        op_concat(g, (Node *[]){x, ids}, 2, 0), op_norm(g, NORM_GROUP, x, 2, 1e-5f, NULL, NULL, NULL, NULL, ACT_NONE),
-        op_pad(g, x, (const int64_t[]){0, 4, 0, 0}, (const int64_t[]){0, 0, 0, 0}, PAD_REFLECT), op_resize(g, x, 0, 3, RESIZE_NEAREST, false),
-        op_attention(g, x, x, x, (AttentionOpts){.axis = 1, .heads = 2, .dim = 2}), op_loss_l1(g, x, ids, NULL), op_cast(g, x, JIG_I32),
-        op_rope(g, x, 1, 1, 3, 0, NULL, false), graph_input(g, "huge", JIG_F32, SHAPE(INT64_MAX / 2, 16)),
+        op_reshape(g, x, SHAPE(5, -1)),
+        op_slice(g, x, 1, 3, 2),
+        op_slice(g, x, 9, 0, 1),
+        op_repeat(g, x, 1, 2),
+        op_act(g, ACT_RELU, ids),
+        op_permute(g, x, (const int[]){0, 1, 1, 2}),
+        op_pool(g, x, 5, 1, 0, true),
+        op_clamp(g, x, 1, -1),
+        op_sum(g, x, 1u << 4),
+        op_warp(g, x, x, WARP_ZEROS, false, false),
+        op_matmul(g, x, x, false, false),
+        graph_param(g, NULL),
+        op_concat(g, (Node *[]){x, ids}, 2, 0),
+        op_norm(g, NORM_GROUP, x, 2, 1e-5f, NULL, NULL, NULL, NULL, ACT_NONE),
+        op_pad(g, x, (const int64_t[]){0, 4, 0, 0}, (const int64_t[]){0, 0, 0, 0}, PAD_REFLECT),
+        op_resize(g, x, 0, 3, RESIZE_NEAREST, false),
+        op_attention(g, x, x, x, (AttentionOpts){.axis = 1, .heads = 2, .dim = 2}),
+        op_loss_l1(g, x, ids, NULL),
+        op_cast(g, x, JIG_I32),
+        op_rope(g, x, 1, 1, 3, 0, NULL, false),
+        graph_input(g, "huge", JIG_F32, SHAPE(INT64_MAX / 2, 16)),
     };
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
         if (wrong[i])
@@ -130,7 +144,7 @@ static void test_bad_data(void **state)
     graph_destroy(g);
 }
 
-/* ---- memory --------------------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 static size_t asked; /* bytes that the graph asked the device for */
 
@@ -176,8 +190,8 @@ static void test_no_memory(void **state)
     graph_destroy(g);
 }
 
-/* A random network of ops that may work in place, share bytes or be fused; every value is watched in the second copy, which
- * leaves nothing to reuse. Both must agree, and again after another run. */
+/* A random network of ops that may work in place, share bytes or be fused; every value is watched in the second
+ * copy, which leaves nothing to reuse. Both must agree, and again after another run. */
 enum { FUZZ_OPS = 40, FUZZ_N = 6 };
 
 static Node *fuzz_op(Graph *g, Rng *r, Node **pool, int n, Param *w)
@@ -192,7 +206,9 @@ static Node *fuzz_op(Graph *g, Rng *r, Node **pool, int n, Param *w)
     case 4: return op_linear(g, a, w, NULL);
     case 5: return op_act(g, ACT_TANH, op_add(g, op_linear(g, a, w, NULL), b));
     case 6: return op_concat(g, (Node *[]){op_slice(g, a, 1, 2, FUZZ_N - 2), op_slice(g, b, 1, 0, 2)}, 2, 1);
-    case 7: flat = op_reshape(g, a, SHAPE(FUZZ_N * FUZZ_N)); return op_reshape(g, op_act(g, ACT_SIN, flat), SHAPE(FUZZ_N, FUZZ_N));
+    case 7:
+        flat = op_reshape(g, a, SHAPE(FUZZ_N * FUZZ_N));
+        return op_reshape(g, op_act(g, ACT_SIN, flat), SHAPE(FUZZ_N, FUZZ_N));
     case 8: return op_permute(g, a, (const int[]){1, 0});
     default: return op_sub(g, a, b);
     }
@@ -202,7 +218,8 @@ static Graph *fuzz_graph(uint64_t seed, bool watch, Param *w)
 {
     Graph *g = graph_create(ref(), JIG_F32);
     Rng r = rng_make(seed, 1);
-    Node *pool[FUZZ_OPS + 2] = {graph_input(g, "a", JIG_F32, SHAPE(FUZZ_N, FUZZ_N)), graph_input(g, "b", JIG_F32, SHAPE(FUZZ_N, FUZZ_N))};
+    Node *pool[FUZZ_OPS + 2] = {graph_input(g, "a", JIG_F32, SHAPE(FUZZ_N, FUZZ_N)),
+                                graph_input(g, "b", JIG_F32, SHAPE(FUZZ_N, FUZZ_N))};
     char name[16];
     for (int i = 2; i < FUZZ_OPS + 2; i++) {
         pool[i] = fuzz_op(g, &r, pool, i, w);
@@ -257,7 +274,7 @@ static void test_random_networks(void **state)
     }
 }
 
-/* ---- networks with weights ------------------------------------------------------------------------------------------ */
+/* ---- networks with weights --------------------------------------------------------------------------------------- */
 
 enum { WIDTH = 8, DEPTH = 8, ROWS = 32, COUNT = WIDTH * WIDTH };
 
@@ -273,8 +290,14 @@ static void deep_init(Deep *d, bool train)
     for (int i = 0; i < DEPTH; i++) {
         random_values(d->w[i], COUNT, (uint64_t)i);
         random_values(d->b[i], WIDTH, (uint64_t)i + 10);
-        d->pw[i] = (Param){.name = "w", .value = {JIG_F32, SHAPE(WIDTH, WIDTH), d->w[i]}, .grad = train ? d->grad[i] : NULL, .trainable = true};
-        d->pb[i] = (Param){.name = "b", .value = {JIG_F32, SHAPE(WIDTH), d->b[i]}, .grad = train ? d->bgrad[i] : NULL, .trainable = true};
+        d->pw[i] = (Param){.name = "w",
+                           .value = {JIG_F32, SHAPE(WIDTH, WIDTH), d->w[i]},
+                           .grad = train ? d->grad[i] : NULL,
+                           .trainable = true};
+        d->pb[i] = (Param){.name = "b",
+                           .value = {JIG_F32, SHAPE(WIDTH), d->b[i]},
+                           .grad = train ? d->bgrad[i] : NULL,
+                           .trainable = true};
     }
 }
 
@@ -485,11 +508,14 @@ static void test_gradients_refuse(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mistakes),          cmocka_unit_test(test_missing_output),       cmocka_unit_test(test_ops_refuse),
-        cmocka_unit_test(test_bad_data),          cmocka_unit_test(test_memory_is_reused),     cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_random_networks),   cmocka_unit_test(test_recomputing),          cmocka_unit_test(test_repeated_runs),
-        cmocka_unit_test(test_frozen_parameters), cmocka_unit_test(test_weights_changed),      cmocka_unit_test(test_constants_are_folded),
-        cmocka_unit_test(test_fusion),            cmocka_unit_test(test_peek_and_types),       cmocka_unit_test(test_gradients_refuse),
+        cmocka_unit_test(test_mistakes),         cmocka_unit_test(test_missing_output),
+        cmocka_unit_test(test_ops_refuse),       cmocka_unit_test(test_bad_data),
+        cmocka_unit_test(test_memory_is_reused), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_random_networks),  cmocka_unit_test(test_recomputing),
+        cmocka_unit_test(test_repeated_runs),    cmocka_unit_test(test_frozen_parameters),
+        cmocka_unit_test(test_weights_changed),  cmocka_unit_test(test_constants_are_folded),
+        cmocka_unit_test(test_fusion),           cmocka_unit_test(test_peek_and_types),
+        cmocka_unit_test(test_gradients_refuse),
     };
     return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
 }

@@ -56,7 +56,8 @@ static void test_first_values(void **state)
     assert_int_equal(params_size(a), 3000 + 30 + 60);
     assert_int_equal(params_count(a), 4);
     assert_string_equal(params_at(a, 1)->name, "enc.0.bias");
-    assert_memory_equal(l[0].weight->value.data, l[1].weight->value.data, 3000 * sizeof(float)); /* whatever the order */
+    assert_memory_equal(l[0].weight->value.data, l[1].weight->value.data,
+                        3000 * sizeof(float)); /* whatever the order */
     const float *w = l[0].weight->value.data, *bias = l[0].bias->value.data;
     double squares = 0;
     for (int i = 0; i < 3000; i++) {
@@ -102,7 +103,8 @@ static void test_files(void **state)
     assert_null(params_block(mapped));
     Tensor t = params_find(mapped, "stem.weight")->value;
     assert_int_equal(t.type, JIG_BF16);
-    assert_float_equal(bf16_to_f32(((uint16_t *)t.data)[7]), ((float *)params_find(b, "stem.weight")->value.data)[7], 0);
+    assert_float_equal(bf16_to_f32(((uint16_t *)t.data)[7]), ((float *)params_find(b, "stem.weight")->value.data)[7],
+                       0);
     assert_false(params_find(mapped, "stem.weight")->trainable);
     params_destroy(mapped);
     safetensors_close(st);
@@ -146,7 +148,9 @@ static void test_mismatches(void **state)
 {
     float x[12] = {0};
     int32_t n[12] = {0};
-    NamedTensor ts[] = {{"head.weight", {JIG_F32, SHAPE(4, 3), x}}, {"head.bias", {JIG_I32, SHAPE(3), n}}, {"extra", {JIG_F32, SHAPE(1), x}},
+    NamedTensor ts[] = {{"head.weight", {JIG_F32, SHAPE(4, 3), x}},
+                        {"head.bias", {JIG_I32, SHAPE(3), n}},
+                        {"extra", {JIG_F32, SHAPE(1), x}},
                         {"bn.num_batches_tracked", {JIG_I32, SHAPE(1), n}}};
     Err e = {0};
     good(safetensors_write(in_folder("m.safetensors"), ts, ARRAY_LEN(ts), NULL, 0, &e), &e);
@@ -167,7 +171,7 @@ static void test_mismatches(void **state)
     unlink(in_folder("m.safetensors"));
 }
 
-/* ---- learning ------------------------------------------------------------------------------------------------------- */
+/* ---- learning ---------------------------------------------------------------------------------------------------- */
 
 enum { BATCH = 4, SIDE = 8, CHANNELS = 8, STEPS = 60 };
 
@@ -219,8 +223,17 @@ static double learn(const Device *dev, DType type, double *first)
         graph_get(g, "loss", &loss);
         if (step == 1)
             *first = loss;
-        dev->k->adamw(&(AdamArgs){.n = params_size(ps), .w = params_block(ps), .m = m, .v = m + params_size(ps), .g = params_grads(ps),
-                                  .lr = 0.02f, .beta1 = 0.9f, .beta2 = 0.99f, .eps = 1e-8f, .grad_scale = 1, .step = step});
+        dev->k->adamw(&(AdamArgs){.n = params_size(ps),
+                                  .w = params_block(ps),
+                                  .m = m,
+                                  .v = m + params_size(ps),
+                                  .g = params_grads(ps),
+                                  .lr = 0.02f,
+                                  .beta1 = 0.9f,
+                                  .beta2 = 0.99f,
+                                  .eps = 1e-8f,
+                                  .grad_scale = 1,
+                                  .step = step});
     }
     graph_destroy(g);
     params_destroy(ps);
@@ -256,7 +269,8 @@ static void test_embedding_and_conv3d(void **state)
     good(params_allocate(ps, true, 1, &e), &e);
     assert_null(bn.mean->grad);
     Graph *g = graph_create(device_open("ref", &e), JIG_BF16);
-    Node *x = op_reshape(g, nn_embedding(g, &emb, graph_input(g, "ids", JIG_I32, SHAPE(2 * 3 * 4 * 4))), SHAPE(2, 3, 4, 4, 6));
+    Node *x = op_reshape(g, nn_embedding(g, &emb, graph_input(g, "ids", JIG_I32, SHAPE(2 * 3 * 4 * 4))),
+                         SHAPE(2, 3, 4, 4, 6));
     Node *y = op_batch_norm_fixed(g, nn_conv(g, &c, x), bn.mean, bn.var, bn.gamma, bn.beta, bn.eps, ACT_NONE);
     assert_true(shape_equal(node_shape(y), SHAPE(2, 3, 2, 2, 4)));
     assert_int_equal(node_type(y), JIG_BF16);
@@ -269,8 +283,9 @@ static void test_embedding_and_conv3d(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_first_values), cmocka_unit_test(test_files),    cmocka_unit_test(test_mapping_converts),
-        cmocka_unit_test(test_mismatches),   cmocka_unit_test(test_learning), cmocka_unit_test(test_embedding_and_conv3d),
+        cmocka_unit_test(test_first_values),     cmocka_unit_test(test_files),
+        cmocka_unit_test(test_mapping_converts), cmocka_unit_test(test_mismatches),
+        cmocka_unit_test(test_learning),         cmocka_unit_test(test_embedding_and_conv3d),
     };
     return cmocka_run_group_tests_name("nn", tests, make_folder, remove_folder);
 }

@@ -36,6 +36,12 @@ while [ $i -lt "$rounds" ]; do
             ours lfae_generator $task 8 $type
             torch "lfae_generator $task 8 $type" 5 7 "$python" bench/torch_generator.py $task 8 $type
         done
+        for net in pose flow pixels background motion; do
+            for work in "fwd 1" "train 32"; do
+                ours $net $work $type
+                torch "$net $work $type" 5 7 "$python" bench/torch_articulated.py $net $work $type
+            done
+        done
     done
     if [ "${TRAIN:-}" ]; then
         ours flow_unet train 4 bf16

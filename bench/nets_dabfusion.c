@@ -5,12 +5,6 @@
 #include "bench/networks.h"
 #include "models/dabfusion/dabfusion.h"
 
-Node *bench_input(Graph *g, BenchInput *inputs, int *n, const char *name, Shape s, float lo, float hi)
-{
-    inputs[(*n)++] = (BenchInput){name, s, lo, hi};
-    return graph_input(g, name, JIG_F32, s);
-}
-
 static Node *distance(Graph *g, Node *y, BenchInput *inputs, int *n)
 {
     Node *target = bench_input(g, inputs, n, "target", node_shape(y), -1, 1);
@@ -59,8 +53,5 @@ static Node *generator_build(Graph *g, const void *net, int64_t batch, bool trai
     return distance(g, y, inputs, n);
 }
 
-static const BenchNet unet = {"flow_unet", unet_create, unet_destroy, unet_build};
-static const BenchNet generator = {"lfae_generator", generator_create, generator_destroy, generator_build};
-
-const BenchNet *const bench_nets[] = {&unet, &generator};
-const int bench_n_nets = ARRAY_LEN(bench_nets);
+const BenchNet bench_unet = {"flow_unet", unet_create, unet_destroy, unet_build};
+const BenchNet bench_generator = {"lfae_generator", generator_create, generator_destroy, generator_build};

@@ -13,6 +13,14 @@
 
 #include "bench/networks.h"
 
+static const BenchNet *const nets[] = {&bench_unet, &bench_generator, &bench_pose, &bench_flow, &bench_pixels, &bench_background, &bench_motion};
+
+Node *bench_input(Graph *g, BenchInput *inputs, int *n, const char *name, Shape s, float lo, float hi)
+{
+    inputs[(*n)++] = (BenchInput){name, s, lo, hi};
+    return graph_input(g, name, JIG_F32, s);
+}
+
 static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -22,6 +30,12 @@ static int by_value(const void *a, const void *b)
 static void fill_input(Graph *g, const BenchInput *in)
 {
     int64_t n = shape_count(in->shape);
+    if (in->hi <= in->lo) {
+        int32_t *zeros = mem_zero((size_t)n * sizeof *zeros);
+        graph_set(g, in->name, zeros, JIG_I32);
+        mem_free(zeros);
+        return;
+    }
     float *x = mem_alloc((size_t)n * sizeof *x);
     Rng r = rng_make(1, rng_hash(in->name, strlen(in->name)));
     for (int64_t i = 0; i < n; i++)
@@ -40,7 +54,7 @@ static bool run_case(const BenchNet *net, bool train, int64_t batch, DType type,
     if (!params_allocate(ps, train, 1, e))
         return false;
     Graph *g = graph_create(dev, type);
-    BenchInput inputs[8];
+    BenchInput inputs[12];
     int n_inputs = 0;
     Node *loss = net->build(g, layers, batch, train, inputs, &n_inputs);
     graph_output(g, "loss", loss);
@@ -85,8 +99,8 @@ int main(int argc, char **argv)
     bool profile = false;
     if (argc < 5) {
         fprintf(stderr, "usage: networks NETWORK {fwd|train} BATCH {bf16|f32} [--profile] [--threads N] [--device NAME]\nnetworks:");
-        for (int i = 0; i < bench_n_nets; i++)
-            fprintf(stderr, " %s", bench_nets[i]->name);
+        for (int i = 0; i < (int)ARRAY_LEN(nets); i++)
+            fprintf(stderr, " %s", nets[i]->name);
         fputc('\n', stderr);
         return 2;
     }
@@ -98,11 +112,11 @@ int main(int argc, char **argv)
         else if (!strcmp(argv[i], "--device") && i + 1 < argc)
             device = argv[++i];
     }
-    for (int i = 0; i < bench_n_nets; i++) {
-        if (strcmp(bench_nets[i]->name, argv[1]))
+    for (int i = 0; i < (int)ARRAY_LEN(nets); i++) {
+        if (strcmp(nets[i]->name, argv[1]))
             continue;
         Err e = {0};
-        if (run_case(bench_nets[i], !strcmp(argv[2], "train"), atoll(argv[3]), !strcmp(argv[4], "f32") ? JIG_F32 : JIG_BF16, device, profile, &e))
+        if (run_case(nets[i], !strcmp(argv[2], "train"), atoll(argv[3]), !strcmp(argv[4], "f32") ? JIG_F32 : JIG_BF16, device, profile, &e))
             return 0;
         fprintf(stderr, "%s\n", e.text);
         return 1;

@@ -10,7 +10,7 @@
 typedef struct BenchInput {
     const char *name;
     Shape shape;
-    float lo, hi; /* filled uniformly */
+    float lo, hi; /* filled uniformly; lo = hi: indices, all 0 */
 } BenchInput;
 
 typedef struct BenchNet {
@@ -21,8 +21,8 @@ typedef struct BenchNet {
     Node *(*build)(Graph *g, const void *layers, int64_t batch, bool train, BenchInput *inputs, int *n_inputs);
 } BenchNet;
 
-extern const BenchNet *const bench_nets[];
-extern const int bench_n_nets;
+extern const BenchNet bench_unet, bench_generator;                                        /* nets_dabfusion.c */
+extern const BenchNet bench_pose, bench_flow, bench_pixels, bench_background, bench_motion; /* nets_articulated.c */
 
 /* An input of that shape, noted for filling. */
 Node *bench_input(Graph *g, BenchInput *inputs, int *n, const char *name, Shape s, float lo, float hi);

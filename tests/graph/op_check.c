@@ -214,6 +214,22 @@ static void compare(const Net *a, const Net *b, const char *what, double toleran
             compare_vectors(a->c->name, what, i, a->grads[i], b->grads[i], a->count[i], 2 * tolerance);
 }
 
+/* Without gradients weights are constant and packed: the same result, also after they were changed and changed back. */
+static void check_packed(const Case *c, const Device *dev, DType type, const Net *like, double tolerance)
+{
+    Net *t = make(c, dev, type, false);
+    compare_vectors(c->name, "packed weights", -1, t->y, like->y, t->ny, tolerance);
+    for (int step = 0; step < 2; step++) {
+        for (int i = CASE_INPUTS; i < CASE_INPUTS + CASE_PARAMS; i++)
+            for (int64_t k = 0; k < t->count[i]; k++)
+                t->values[i][k] *= step ? 0.5f : 2;
+        graph_weights_changed(t->g);
+        run(t, false);
+    }
+    compare_vectors(c->name, "weights packed again", -1, t->y, like->y, t->ny, tolerance);
+    finish(t);
+}
+
 void check_case(const Case *c)
 {
     Err e = {0};
@@ -229,6 +245,7 @@ void check_case(const Case *c)
             Net *other = make(c, cpu, JIG_BF16, true);
             compare(other, rough, "cpu against ref in bf16", 0.02);
             check_repeats(other);
+            check_packed(c, cpu, JIG_BF16, other, 0.02);
             finish(other);
         }
         finish(rough);
@@ -237,6 +254,7 @@ void check_case(const Case *c)
         Net *other = make(c, cpu, JIG_F32, true);
         compare(other, exact, "cpu against ref in f32", 1e-4);
         check_repeats(other);
+        check_packed(c, cpu, JIG_F32, other, 1e-5);
         finish(other);
     }
     finish(exact);

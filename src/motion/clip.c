@@ -80,7 +80,7 @@ void clip_mean_lengths(const Clip *c, float length[MOTION_BONES])
         length[b] = (float)(sum[b] / c->frames);
 }
 
-void motion_gaussian(float *x, int n, int stride, double sigma)
+void motion_smooth(float *x, int n, int stride, double sigma)
 {
     int radius = (int)(4 * sigma + 0.5);
     if (radius < 1 || n < 2)
@@ -108,7 +108,7 @@ void motion_gaussian(float *x, int n, int stride, double sigma)
 void clip_smooth(Clip *c, double sigma_frames)
 {
     for (int k = 0; k < MOTION_JOINTS * 3; k++)
-        motion_gaussian(&c->pose[0][0][0] + k, c->frames, MOTION_JOINTS * 3, sigma_frames);
+        motion_smooth(&c->pose[0][0][0] + k, c->frames, MOTION_JOINTS * 3, sigma_frames);
 }
 
 static int by_value(const void *a, const void *b)

@@ -58,7 +58,7 @@ static float *floor_curve(const Clip *c)
         for (int k = MAX(t - reach, 0); k <= MIN(t + reach, n - 1); k++)
             floor[t] = MIN(floor[t], low[k]);
     }
-    motion_gaussian(floor, n, 1, FLOOR_SMOOTH * c->fps);
+    motion_smooth(floor, n, 1, FLOOR_SMOOTH * c->fps);
     mem_free(low);
     return floor;
 }
@@ -81,7 +81,7 @@ void clip_find_contacts(const Clip *c, Contacts *contact)
         for (int t = 0; t < n; t++)
             memcpy(toe[t], c->pose[t][legs[foot].toe], sizeof toe[t]);
         for (int k = 0; k < 3; k++)
-            motion_gaussian(&toe[0][k], n, 3, CONTACT_SMOOTH * c->fps);
+            motion_smooth(&toe[0][k], n, 3, CONTACT_SMOOTH * c->fps);
         bool on = false;
         for (int t = 0; t < n; t++) {
             int a = MAX(t - 1, 0), b = MIN(t + 1, n - 1);
@@ -130,8 +130,8 @@ static void fill_root(const Clip *c, const V3 *const lack[2], float (*root)[3])
         V3 both = v3_mix(lack[0][t], lack[1][t], 0.5f);
         v3_put(root[t], v3(both.x, 0, both.z));
     }
-    motion_gaussian(&root[0][0], c->frames, 3, ROOT_SMOOTH * c->fps);
-    motion_gaussian(&root[0][2], c->frames, 3, ROOT_SMOOTH * c->fps);
+    motion_smooth(&root[0][0], c->frames, 3, ROOT_SMOOTH * c->fps);
+    motion_smooth(&root[0][2], c->frames, 3, ROOT_SMOOTH * c->fps);
 }
 
 /* How far the pelvis must come down so that feet in contact are within reach; a smooth curve above that. */
@@ -156,7 +156,7 @@ static void add_dip(const Clip *c, const Contacts *contact, const V3 *const lack
             dip[t] = MAX(dip[t], need[k]);
     }
     if (any) {
-        motion_gaussian(dip, n, 1, DIP_SMOOTH * c->fps);
+        motion_smooth(dip, n, 1, DIP_SMOOTH * c->fps);
         for (int t = 0; t < n; t++)
             root[t][1] -= dip[t];
     }

@@ -33,7 +33,7 @@ static void headings(const Clip *c, float *yaw)
 void clip_headings(const Clip *c, float *yaw)
 {
     headings(c, yaw);
-    motion_gaussian(yaw, c->frames, 1, HEADING_SMOOTH * c->fps);
+    motion_smooth(yaw, c->frames, 1, HEADING_SMOOTH * c->fps);
 }
 
 static float mean_of(const float *x, int n)

@@ -34,7 +34,7 @@ static void summed_speed(const Clip *c, double sigma, float *speed)
         for (int t = 0; t < n; t++)
             memcpy(place[t], c->pose[t][joints[j]], sizeof place[t]);
         for (int k = 0; k < 3; k++)
-            motion_gaussian(&place[0][k], n, 3, sigma);
+            motion_smooth(&place[0][k], n, 3, sigma);
         for (int t = 0; t < n; t++) {
             int a = MAX(t - 1, 0), b = MIN(t + 1, n - 1);
             if (b > a)
@@ -42,7 +42,7 @@ static void summed_speed(const Clip *c, double sigma, float *speed)
         }
     }
     mem_free(place);
-    motion_gaussian(speed, n, 1, sigma);
+    motion_smooth(speed, n, 1, sigma);
 }
 
 /* How far x rises on the lower of both sides before it falls below x[i] again (scipy's peak_prominences of -x). */

@@ -78,6 +78,8 @@ bool clip_cut(const Clip *in, int first, int count, Clip *out, Err *e);
 bool clip_resample(const Clip *in, double fps, int count, Clip *out, Err *e);
 void clip_mean_lengths(const Clip *c, float length[MOTION_BONES]);
 void clip_smooth(Clip *c, double sigma_frames); /* Gaussian over time, every coordinate */
+/* Gaussian smoothing in place of n values `stride` apart; the ends go on as constants. */
+void motion_smooth(float *x, int n, int stride, double sigma);
 double clip_floor(const Clip *c);               /* 2nd percentile of the lowest foot joint's y */
 /* The same motion on the canonical body: trunk, collar and hip bones keep their turns but start from motion_rest's
  * directions (captures disagree about where hips and shoulders are), limbs keep their directions, the middle of the hips

@@ -8,8 +8,6 @@
 #include "motion/motion.h"
 #include "motion/motion_vec.h"
 
-/* Gaussian smoothing in place of n values `stride` apart; the ends go on as constants. */
-void motion_gaussian(float *x, int n, int stride, double sigma);
 void clip_lift(Clip *c, float by);
 
 /* ---- heading.c ---- */

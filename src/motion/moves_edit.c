@@ -62,7 +62,7 @@ void moves_limit_heading(Moves *m, float limit)
     for (int t = 0; t < m->frames; t++)
         turn[t] = moves_heading(m->row[t]);
     motion_unwrap(turn, m->frames);
-    motion_gaussian(turn, m->frames, 1, TURN_SMOOTH * MOTION_FPS);
+    motion_smooth(turn, m->frames, 1, TURN_SMOOTH * MOTION_FPS);
     motion_limiting_turn(turn, m->frames, limit);
     V3 was = v3_at(m->row[0]), now = was;
     for (int t = 0; t < m->frames; t++) {
@@ -82,7 +82,7 @@ void moves_scale_energy(Moves *m, const float *factor, float all)
     for (int k = 0; k < MOVES_CONTACT; k++) {
         for (int t = 0; t < m->frames; t++)
             mean[t] = m->row[t][k];
-        motion_gaussian(mean, m->frames, 1, ENERGY_MEAN * MOTION_FPS);
+        motion_smooth(mean, m->frames, 1, ENERGY_MEAN * MOTION_FPS);
         for (int t = 0; t < m->frames; t++) {
             float f = CLAMP(factor ? factor[t] : all, 0.0f, 3.0f);
             m->row[t][k] = mean[t] + f * (m->row[t][k] - mean[t]);

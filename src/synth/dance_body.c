@@ -4,7 +4,7 @@
  * the canonical body: frames of pelvis and rib cage, legs by two-bone inverse kinematics, arms by their directions.
  */
 #include "synth/dance_internal.h"
-#include "synth/vec.h"
+#include "synth/synth_vec.h"
 
 #include <string.h>
 

@@ -3,21 +3,10 @@
  * Pairs of pictures with their truth (synth.h): draws what scene.c decided. Source and target share figure, camera, place, light
  * and colours; only the source gets the wear of a file.
  */
-#include "synth/scene.h"
-#include "synth/shadow.h"
-#include "synth/style.h"
+#include "synth/render.h"
 
 #include <assert.h>
 #include <string.h>
-
-/* Scratch of one thread. */
-typedef struct SynthWork {
-    Layer layer[2], second;
-    Shadow shadow;
-    float (*pos)[3], (*normal)[3];
-    int room;
-    uint8_t *rgba, *scratch, *parts;
-} SynthWork;
 
 SynthSource *synth_open(const SynthOptions *o, Err *e)
 {
@@ -80,165 +69,20 @@ void synth_pair_init(SynthPair *p, int size)
     p->background = mem_zero(3 * pixels);
     p->flow = mem_zero(sizeof *p->flow * 2 * pixels);
     p->visible = mem_zero(pixels);
-    SynthWork *w = p->work = mem_zero(sizeof *w);
-    for (int i = 0; i < 2; i++)
-        layer_init(&w->layer[i], size);
-    layer_init(&w->second, size);
-    shadow_init(&w->shadow, size);
-    w->rgba = mem_zero(4 * pixels);
-    w->scratch = mem_zero(4 * pixels);
-    w->parts = mem_zero(pixels);
+    p->work = work_create(size);
 }
 
 void synth_pair_finish(SynthPair *p)
 {
     if (!p || !p->work)
         return;
-    SynthWork *w = p->work;
-    for (int i = 0; i < 2; i++)
-        layer_finish(&w->layer[i]);
-    layer_finish(&w->second);
-    shadow_finish(&w->shadow);
-    mem_free(w->pos);
-    mem_free(w->normal);
-    mem_free(w->rgba);
-    mem_free(w->scratch);
-    mem_free(w->parts);
-    mem_free(w);
+    work_destroy(p->work);
     picture_arrays_finish(&p->source);
     picture_arrays_finish(&p->target);
     mem_free(p->background);
     mem_free(p->flow);
     mem_free(p->visible);
     memset(p, 0, sizeof *p);
-}
-
-static void skin_figure(SynthWork *w, const Mesh *m, const Posed *p)
-{
-    if (w->room < m->n_verts) {
-        mem_free(w->pos);
-        mem_free(w->normal);
-        w->pos = mem_alloc(sizeof *w->pos * m->n_verts);
-        w->normal = mem_alloc(sizeof *w->normal * m->n_verts);
-        w->room = m->n_verts;
-    }
-    skin_apply(m, p, w->pos, w->normal);
-}
-
-static void blend(const uint8_t *rgba, size_t pixels, uint8_t *rgb)
-{
-    for (size_t i = 0; i < pixels; i++, rgba += 4, rgb += 3) {
-        int a = rgba[3];
-        if (a == 255)
-            memcpy(rgb, rgba, 3);
-        else if (a)
-            for (int c = 0; c < 3; c++)
-                rgb[c] = (uint8_t)((rgba[c] * a + rgb[c] * (255 - a) + 127) / 255);
-    }
-}
-
-/* Poses, rasterises, shades and styles one figure; its pixels are then in w->rgba and w->parts. */
-static void draw_figure(SynthWork *w, const Scene *s, const Figure *f, const Posed *posed, Layer *layer, int size)
-{
-    skin_figure(w, f->mesh, posed);
-    raster_draw(layer, f->mesh, &f->dress, &s->camera, &s->light, (const float (*)[3])w->pos, (const float (*)[3])w->normal);
-    shade_picture(layer, f->mesh, &f->dress, &s->camera, size, w->rgba, w->parts);
-    if (f->levels > 1 && f->style != STYLE_FLAT)
-        style_posterise(f->levels, (size_t)size * size, 4, w->rgba);
-    if (f->outline > 0)
-        style_outline(layer, f->mesh, f->outline, size, w->rgba);
-}
-
-static void draw_place(SynthSource *src, Scene *s, int size, uint8_t *rgb)
-{
-    float blue[3];
-    Rng r = s->place_rng;
-    if (s->blue_screen) {
-        colour_hsv(rng_chance(&r, 0.5f) ? rng_range(&r, 0.55f, 0.66f) : rng_range(&r, 0.28f, 0.4f), rng_range(&r, 0.6f, 1), rng_range(&r, 120, 255), blue);
-        for (size_t i = 0; i < (size_t)size * size; i++)
-            for (int c = 0; c < 3; c++)
-                rgb[3 * i + c] = (uint8_t)blue[c];
-    } else if (s->setting.view) {
-        place_view(s->setting.view, s->setting.x, s->setting.y, s->setting.step, size, rgb);
-    } else {
-        place_make(s->setting.kind, &r, &src->noise, &s->camera, size, rgb);
-    }
-    if (s->figure.style == STYLE_POSTER && rng_chance(&r, 0.7f))
-        style_posterise(s->figure.levels, (size_t)size * size, 3, rgb);
-}
-
-/* The figure takes on some of the brightness and colour of the place behind it. */
-static void match_light(Scene *s, int size, const uint8_t *rgb)
-{
-    if (s->blue_screen || s->figure.style != STYLE_PHOTO)
-        return;
-    float mean[3] = {0};
-    int n = 0;
-    for (int y = size / 4; y < size; y += 8)
-        for (int x = 0; x < size; x += 8, n++)
-            for (int c = 0; c < 3; c++)
-                mean[c] += rgb[3 * ((size_t)y * size + x) + c];
-    float level = (mean[0] + mean[1] + mean[2]) / (3.0f * n) + 4, bright = CLAMP(powf(level / 125, 0.45f), 0.45f, 1.2f);
-    for (int c = 0; c < 3; c++) {
-        float tint = bright * powf(CLAMP((mean[c] / n + 4) / level, 0.4f, 2.5f), 0.45f);
-        s->light.ambient[c] *= tint;
-        s->light.key[c] *= 0.35f + 0.65f * tint;
-        s->light.rim[c] *= 0.5f + 0.5f * tint;
-    }
-}
-
-static void draw_second(SynthWork *w, const Scene *s, int size, uint8_t *rgb)
-{
-    draw_figure(w, s, &s->second, &s->second_posed, &w->second, size);
-    if (s->shadow > 0) {
-        shadow_cast(&w->shadow, s->second.mesh, &s->camera, &s->light, s->shadow, (const float (*)[3])w->pos);
-        shadow_apply(&w->shadow, rgb);
-    }
-    blend(w->rgba, (size_t)size * size, rgb);
-}
-
-/* What the pixel at a joint shows must be the joint's own flesh, or its neighbour's along the bones. */
-static bool shows_joint(int part, int joint)
-{
-    static const uint8_t flesh[SYNTH_JOINTS][3] = {
-        {PART_TRUNK}, {PART_TRUNK}, {PART_HEAD, PART_TRUNK}, {PART_HEAD},
-        {PART_L_UPPER_ARM, PART_TRUNK}, {PART_L_UPPER_ARM, PART_L_FOREARM}, {PART_L_FOREARM, PART_L_HAND},
-        {PART_R_UPPER_ARM, PART_TRUNK}, {PART_R_UPPER_ARM, PART_R_FOREARM}, {PART_R_FOREARM, PART_R_HAND},
-        {PART_L_THIGH, PART_TRUNK}, {PART_L_THIGH, PART_L_SHIN}, {PART_L_SHIN, PART_L_FOOT},
-        {PART_R_THIGH, PART_TRUNK}, {PART_R_THIGH, PART_R_SHIN}, {PART_R_SHIN, PART_R_FOOT},
-        {PART_L_FOOT}, {PART_R_FOOT}};
-    return part != PART_NONE && (part == flesh[joint][0] || part == flesh[joint][1]);
-}
-
-static void note_joints(const Scene *s, const Posed *posed, int size, SynthPicture *out)
-{
-    float pelvis = camera_view(&s->camera, posed->joint[JOINT_PELVIS]).z;
-    for (int j = 0; j < SYNTH_JOINTS; j++) {
-        float p[3];
-        camera_project(&s->camera, posed->joint[j], p);
-        out->joints[j][0] = p[0];
-        out->joints[j][1] = p[1];
-        out->joints[j][2] = (pelvis - p[2] + posed->ahead[j]) / s->figure.mesh->height;
-        out->present[j] = p[0] >= 0 && p[1] >= 0 && p[0] < size && p[1] < size;
-        out->seen[j] = out->present[j] && shows_joint(out->parts[(size_t)p[1] * size + (size_t)p[0]], j);
-    }
-}
-
-/* The figure in its pose over the place with its shadow; labels. */
-static void draw_picture(SynthWork *w, const Scene *s, int which, int size, const uint8_t *place, SynthPicture *out)
-{
-    size_t pixels = (size_t)size * size;
-    draw_figure(w, s, &s->figure, &s->posed[which], &w->layer[which], size);
-    memcpy(out->rgb, place, 3 * pixels);
-    if (s->shadow > 0) {
-        shadow_cast(&w->shadow, s->figure.mesh, &s->camera, &s->light, s->shadow, (const float (*)[3])w->pos);
-        shadow_apply(&w->shadow, out->rgb);
-    }
-    blend(w->rgba, pixels, out->rgb);
-    for (size_t i = 0; i < pixels; i++)
-        out->alpha[i] = w->rgba[4 * i + 3];
-    memcpy(out->parts, w->parts, pixels);
-    note_joints(s, &s->posed[which], size, out);
 }
 
 static bool render(SynthSource *src, uint64_t index, SynthPair *out, bool both)
@@ -249,13 +93,10 @@ static bool render(SynthSource *src, uint64_t index, SynthPair *out, bool both)
         return false;
     int size = out->size;
     SynthWork *w = out->work;
-    draw_place(src, &s, size, out->background);
-    match_light(&s, size, out->background);
-    if (s.has_second)
-        draw_second(w, &s, size, out->background);
-    draw_picture(w, &s, 0, size, out->background, &out->source);
+    render_place(src, w, &s, size, out->background);
+    render_picture(w, &s, &s.posed[0], 0, size, out->background, &out->source);
     if (both) {
-        draw_picture(w, &s, 1, size, out->background, &out->target);
+        render_picture(w, &s, &s.posed[1], 1, size, out->background, &out->target);
         shade_flow(&w->layer[1], &w->layer[0], s.figure.mesh, &s.camera, size, out->flow, out->visible);
         grade_apply(&s.grade, size, out->target.rgb, w->scratch);
         grade_apply(&s.grade, size, out->background, w->scratch);

@@ -24,7 +24,7 @@ static void choose_kind(Rng *r, SynthLook *look, SynthStyle *style)
 }
 
 /* Both poses: the source often stands, the target dances; headings near each other; the dancer may have moved. */
-static void choose_poses(const SynthSource *s, uint64_t index, Scene *out, Vec3 *moved)
+static void choose_poses(const SynthSource *s, uint64_t index, Scene *out)
 {
     Rng r = stream(s, index, STREAM_SOURCE), t = stream(s, index, STREAM_TARGET);
     PoseFrame source, target;
@@ -44,8 +44,8 @@ static void choose_poses(const SynthSource *s, uint64_t index, Scene *out, Vec3 
     f.bearing.head_yaw += 0.12f * rng_normal(&t);
     f.bearing.head_pitch += 0.06f * rng_normal(&t);
     figure_pose(&f, target.p, target.lift * leg, &out->posed[1]);
-    *moved = vec3(0.15f * rng_normal(&t), 0, 0.1f * rng_normal(&t));
-    skin_move(&out->posed[1], *moved);
+    float aside = 0.15f * rng_normal(&t), ahead = 0.1f * rng_normal(&t);
+    skin_move(&out->posed[1], vec3(aside, 0, ahead));
 }
 
 /* ---- framing ------------------------------------------------------------------------------------------------------------ */
@@ -65,17 +65,23 @@ static void grow(Box *b, const Posed *p)
 /* What of the world goes where: the point (x, y) of the world at (sx, sy) of the picture, `scale` pixels a metre. */
 typedef struct Aim { float x, y, sx, sy, scale; } Aim;
 
-static Aim choose_aim(Rng *r, Scene *s, int size)
+static const float pair_framing[] = {[FRAME_WHOLE] = 0.58f, [FRAME_SMALL] = 0.1f, [FRAME_BUST] = 0.09f, [FRAME_HALF] = 0.1f, [FRAME_OFF_CENTRE] = 0.13f};
+static const float clip_framing[] = {[FRAME_WHOLE] = 0.82f, [FRAME_SMALL] = 0.06f, [FRAME_BUST] = 0, [FRAME_HALF] = 0.06f, [FRAME_OFF_CENTRE] = 0.06f};
+
+/* Frames the poses of track; a half figure is cut by the first of them. */
+static Aim choose_aim(Rng *r, Scene *s, const Posed *track, int n, const float *framing, int size)
 {
     Box b = {1e9f, 1e9f, -1e9f, -1e9f};
-    grow(&b, &s->posed[0]);
-    if (rng_chance(r, 0.8f))
-        grow(&b, &s->posed[1]);
+    for (int i = 0; i < n; i++)
+        grow(&b, &track[i]);
     float h = s->figure.mesh->height, margin = 0.06f * h;
     b = (Box){b.x0 - margin, MIN(b.y0, 0) - 0.02f * h, b.x1 + margin, b.y1 + 0.03f * h};
     float wide = b.x1 - b.x0, tall = b.y1 - b.y0, kind = rng_float(r);
+    int choice = FRAME_WHOLE;
+    while (choice < FRAME_OFF_CENTRE && (kind -= framing[choice]) > 0)
+        choice++;
+    s->framing = choice;
     Aim a = {0.5f * (b.x0 + b.x1), 0.5f * (b.y0 + b.y1), 0.5f, 0.5f, 0};
-    s->framing = kind < 0.58f ? FRAME_WHOLE : kind < 0.68f ? FRAME_SMALL : kind < 0.78f ? FRAME_HALF : kind < 0.87f ? FRAME_BUST : FRAME_OFF_CENTRE;
     float fit = MIN(1 / tall, 0.97f / wide);
     switch (s->framing) {
     case FRAME_SMALL:
@@ -84,7 +90,7 @@ static Aim choose_aim(Rng *r, Scene *s, int size)
     case FRAME_HALF:
     case FRAME_BUST: {
         /* the lower border cuts between knees and hips, or between hips and chest */
-        const Posed *p = &s->posed[0];
+        const Posed *p = &track[0];
         float knee = 0.5f * (p->joint[JOINT_L_KNEE].y + p->joint[JOINT_R_KNEE].y), hip = p->joint[JOINT_PELVIS].y;
         float cut = s->framing == FRAME_HALF ? knee + rng_float(r) * (hip - knee) : hip + rng_float(r) * 0.7f * (p->joint[JOINT_CHEST].y - hip);
         float top = p->crown.y + rng_range(r, 0.02f, 0.25f) * h;
@@ -271,40 +277,85 @@ static bool choose_second(SynthSource *src, uint64_t index, Scene *s, float x)
     pose_turn(pose.p, rng_range(&r, -1.2f, 1.2f));
     figure_pose(&s->second, pose.p, 0, &s->second_posed);
     float side = rng_chance(&r, 0.5f) ? 1 : -1;
-    skin_move(&s->second_posed, vec3(x + side * rng_range(&r, 0.55f, 1.3f), 0, -rng_range(&r, 0.3f, 1.8f)));
+    float away = rng_range(&r, 0.55f, 1.3f), behind = rng_range(&r, 0.3f, 1.8f);
+    skin_move(&s->second_posed, vec3(x + side * away, 0, -behind));
     s->has_second = true;
+    return true;
+}
+
+static bool begin(SynthSource *src, uint64_t index, Scene *s)
+{
+    memset(s, 0, sizeof *s);
+    Rng kind = stream(src, index, STREAM_KIND), figure = stream(src, index, STREAM_FIGURE);
+    SynthLook look;
+    SynthStyle style;
+    choose_kind(&kind, &look, &style);
+    return figure_choose(src, &figure, look, style, &s->figure);
+}
+
+/* All but the figure and its poses; moves the poses of track to where the dancer stands. */
+static bool surround(SynthSource *src, uint64_t index, Scene *s, Posed *track, int n, const Aim *aim)
+{
+    Rng place = stream(src, index, STREAM_PLACE), light = stream(src, index, STREAM_LIGHT), grade = stream(src, index, STREAM_GRADE);
+    float x;
+    if (!choose_place(src, &place, aim, s, &x))
+        return false;
+    for (int i = 0; i < n; i++)
+        skin_move(&track[i], vec3(x, 0, 0));
+    choose_light(&light, s);
+    if (!choose_second(src, index, s, x))
+        return false;
+    grade_draw(&s->grade, &grade);
+    wear_draw(&s->wear, &grade);
     return true;
 }
 
 bool scene_draw(SynthSource *src, uint64_t index, Scene *s)
 {
-    memset(s, 0, sizeof *s);
-    Rng kind = stream(src, index, STREAM_KIND), figure = stream(src, index, STREAM_FIGURE);
-    Rng framing = stream(src, index, STREAM_FRAMING), place = stream(src, index, STREAM_PLACE);
-    Rng light = stream(src, index, STREAM_LIGHT), grade = stream(src, index, STREAM_GRADE);
-    SynthLook look;
-    SynthStyle style;
-    choose_kind(&kind, &look, &style);
-    Vec3 moved;
-    float x;
-    if (!figure_choose(src, &figure, look, style, &s->figure))
+    if (!begin(src, index, s))
         return false;
-    choose_poses(src, index, s, &moved);
-    Aim aim = choose_aim(&framing, s, src->options.size);
-    if (!choose_place(src, &place, &aim, s, &x)) {
+    Rng framing = stream(src, index, STREAM_FRAMING);
+    choose_poses(src, index, s);
+    int n = rng_chance(&framing, 0.8f) ? 2 : 1;
+    Aim aim = choose_aim(&framing, s, s->posed, n, pair_framing, src->options.size);
+    if (surround(src, index, s, s->posed, 2, &aim))
+        return true;
+    scene_finish(s);
+    return false;
+}
+
+bool scene_draw_clip(SynthSource *src, uint64_t index, const Moves *moves, Scene *s, Posed *track, Err *e)
+{
+    Clip clip;
+    float length[MOTION_BONES];
+    if (!begin(src, index, s))
+        return synth_trouble(src, e) && false;
+    const Mesh *m = s->figure.mesh;
+    pose_lengths(m->flat ? motion_rest : m->rest, length);
+    if (!moves_to_clip(moves, length, &clip, e)) {
         scene_finish(s);
         return false;
     }
-    skin_move(&s->posed[0], vec3(x, 0, 0));
-    skin_move(&s->posed[1], vec3(x, 0, 0));
-    choose_light(&light, s);
-    if (!choose_second(src, index, s, x)) {
-        scene_finish(s);
-        return false;
+    const float (*first)[3] = clip.pose[0];
+    for (int i = 0; i < moves->frames; i++) {
+        Pose p;
+        float low = 1e9f, x = clip.pose[i][JOINT_PELVIS][0], z = clip.pose[i][JOINT_PELVIS][2];
+        for (int j = 0; j < SYNTH_JOINTS; j++) {
+            p[j][0] = clip.pose[i][j][0] - x;
+            p[j][1] = clip.pose[i][j][1];
+            p[j][2] = clip.pose[i][j][2] - z;
+        }
+        low = MIN(p[JOINT_L_TOE][1], p[JOINT_R_TOE][1]);
+        figure_pose(&s->figure, p, MAX(0.0f, low - 0.01f), &track[i]);
+        skin_move(&track[i], vec3(x - first[JOINT_PELVIS][0], 0, m->flat ? 0 : z - first[JOINT_PELVIS][2]));
     }
-    grade_draw(&s->grade, &grade);
-    wear_draw(&s->wear, &grade);
-    return true;
+    clip_finish(&clip);
+    Rng framing = stream(src, index, STREAM_FRAMING);
+    Aim aim = choose_aim(&framing, s, track, moves->frames, clip_framing, src->options.size);
+    if (surround(src, index, s, track, moves->frames, &aim))
+        return true;
+    scene_finish(s);
+    return synth_trouble(src, e) && false;
 }
 
 void scene_finish(Scene *s)

@@ -50,6 +50,8 @@ typedef struct Scene {
 
 /* false: an asset could not be read. */
 bool scene_draw(SynthSource *s, uint64_t index, Scene *out);
+/* The same for a dance: the figure walks the moves with its own bones; track[moves->frames] are its poses. */
+bool scene_draw_clip(SynthSource *s, uint64_t index, const Moves *moves, Scene *out, Posed *track, Err *e);
 void scene_finish(Scene *s);
 
 enum { CLOTHS = 96 };

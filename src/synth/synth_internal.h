@@ -8,7 +8,7 @@
 
 #include "motion/motion.h"
 #include "synth/synth.h"
-#include "synth/vec.h"
+#include "synth/synth_vec.h"
 
 /* ---- textures (texture.c) ------------------------------------------------------------------------------------------- */
 enum { TEXTURE_LEVELS = 12 };

@@ -78,7 +78,7 @@ static void test_table(void **s)
 static void test_random(void **s)
 {
     check_seed(2);
-    for (int i = 0; i < 80; i++) {
+    for (int i = 0; i < 30; i++) {
         Case c = {PICK(1, 1, 2, 5), PICK(1, 3), PICK(1, 2, 7, 31, 64, 100), PICK(1, 3, 16, 33, 96), PICK(1, 4, 17, 64, 129),
                   check_coin(), check_coin(), PICK(0, 0, 1), PICK(0, 0, 1), check_coin()};
         one(&c, "random", i);

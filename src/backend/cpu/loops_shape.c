@@ -196,7 +196,7 @@ void V(copy_box)(Tensor x, const int64_t *at_x, Tensor y, const int64_t *at_y, c
     if (b.n == 0) b.d[b.n++] = 1;
     b.x = (const char *)x.data + (size_t)first_x * dtype_size(x.type);
     b.y = (char *)y.data + (size_t)first_y * dtype_size(x.type);
-    if (b.n == 1 || b.sx[b.n - 1] != 1) { /* one long run, or no run at all: give threads_for something to cut */
+    if (b.n == 1 || b.sx[b.n - 1] != 1 || b.sy[b.n - 1] != 1) { /* one long run, or no run at all: give threads_for something to cut */
         b.sx[b.n] = b.sy[b.n] = 1;
         b.d[b.n] = 1;
         if (b.sx[b.n - 1] == 1 && b.sy[b.n - 1] == 1)

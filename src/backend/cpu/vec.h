@@ -207,7 +207,7 @@ INLINE float f_act(Act f, float x)
     case ACT_LEAKY_RELU: return x > 0 ? x : LEAKY_SLOPE * x;
     case ACT_SILU: return x * f_sigmoid(x);
     case ACT_GELU_ERF: return 0.5f * x * (1 + f_erf(x * SQRT_HALF));
-    case ACT_GELU_TANH: return 0.5f * x * (1 + f_tanh(f_gelu_u(x)));
+    case ACT_GELU_TANH: return x * f_sigmoid(2 * f_gelu_u(x)); /* (1 + tanh u) / 2, without its cancellation */
     case ACT_QUICK_GELU: return x * f_sigmoid(1.702f * x);
     case ACT_SIGMOID: return f_sigmoid(x);
     case ACT_TANH: return f_tanh(x);
@@ -233,8 +233,8 @@ INLINE float f_act_grad(Act f, float x)
     case ACT_SILU: s = f_sigmoid(x); return s * (1 + x * (1 - s));
     case ACT_GELU_ERF: return 0.5f * (1 + f_erf(x * SQRT_HALF)) + x * INV_SQRT_2PI * f_exp(-0.5f * x * x);
     case ACT_GELU_TANH:
-        t = f_tanh(f_gelu_u(x));
-        return 0.5f * (1 + t) + 0.5f * x * (1 - t * t) * SQRT_2_OVER_PI * (1 + 3 * 0.044715f * x * x);
+        s = f_sigmoid(2 * f_gelu_u(x));
+        return s + x * s * (1 - s) * 2 * SQRT_2_OVER_PI * (1 + 3 * 0.044715f * x * x);
     case ACT_QUICK_GELU: s = f_sigmoid(1.702f * x); return s * (1 + 1.702f * x * (1 - s));
     case ACT_SIGMOID: s = f_sigmoid(x); return s * (1 - s);
     case ACT_TANH: t = f_tanh(x); return 1 - t * t;

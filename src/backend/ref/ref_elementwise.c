@@ -16,7 +16,7 @@ static float sigmoid(float x)
     return 1 / (1 + expf(-x));
 }
 
-/* tanh form of GELU: x/2 (1 + tanh(u)), u = sqrt(2/pi) (x + 0.044715 x^3) */
+/* tanh form of GELU: x/2 (1 + tanh(u)) = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3) */
 static float gelu_u(float x)
 {
     return SQRT_2_OVER_PI * (x + 0.044715f * x * x * x);
@@ -30,7 +30,7 @@ float ref_act(Act f, float x)
     case ACT_LEAKY_RELU: return x > 0 ? x : LEAKY_SLOPE * x;
     case ACT_SILU: return x * sigmoid(x);
     case ACT_GELU_ERF: return 0.5f * x * (1 + erff(x * SQRT_HALF));
-    case ACT_GELU_TANH: return 0.5f * x * (1 + tanhf(gelu_u(x)));
+    case ACT_GELU_TANH: return x * sigmoid(2 * gelu_u(x));
     case ACT_QUICK_GELU: return x * sigmoid(1.702f * x);
     case ACT_SIGMOID: return sigmoid(x);
     case ACT_TANH: return tanhf(x);
@@ -57,8 +57,8 @@ float ref_act_grad(Act f, float x)
     case ACT_SILU: s = sigmoid(x); return s * (1 + x * (1 - s));
     case ACT_GELU_ERF: return 0.5f * (1 + erff(x * SQRT_HALF)) + x * INV_SQRT_2PI * expf(-0.5f * x * x);
     case ACT_GELU_TANH:
-        t = tanhf(gelu_u(x));
-        return 0.5f * (1 + t) + 0.5f * x * (1 - t * t) * SQRT_2_OVER_PI * (1 + 3 * 0.044715f * x * x);
+        s = sigmoid(2 * gelu_u(x));
+        return s + x * s * (1 - s) * 2 * SQRT_2_OVER_PI * (1 + 3 * 0.044715f * x * x);
     case ACT_QUICK_GELU: s = sigmoid(1.702f * x); return s * (1 + 1.702f * x * (1 - s));
     case ACT_SIGMOID: s = sigmoid(x); return s * (1 - s);
     case ACT_TANH: t = tanhf(x); return 1 - t * t;

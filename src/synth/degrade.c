@@ -4,6 +4,7 @@
  */
 #include "synth/degrade.h"
 #include "synth/fast.h"
+#include "synth/place.h"
 
 #include <math.h>
 #include <string.h>
@@ -34,7 +35,7 @@ void grade_draw(Grade *g, Rng *r)
 
 void wear_draw(Wear *w, Rng *r)
 {
-    w->noise = rng_chance(r, 0.6f) ? rng_range(r, 0.5f, 9) * rng_float(r) + 0.5f : 0;
+    w->noise = rng_chance(r, 0.6f) ? 0.5f + 9 * powf(rng_float(r), 1.7f) : 0;
     w->coarse = rng_chance(r, 0.3f);
     w->shrink = rng_chance(r, 0.12f) ? rng_range(r, 1.2f, 2.2f) : 1;
     w->jpeg = rng_chance(r, 0.55f) ? rng_int(r, 25, 95) : 0;
@@ -44,7 +45,7 @@ void grain_init(Grain *g, uint64_t seed)
 {
     Rng r = rng_make(seed, 0x67726169);
     for (int i = 0; i < GRAINS; i++)
-        g->at[i] = (int8_t)CLAMP(lrintf(32 * rng_normal(&r)), -127, 127);
+        g->at[i] = (int8_t)lrintf(draw_normal(&r, 32, 127));
 }
 
 /* out[i] = sum of k[t] in[i + t * step] >> 8; k sums to 256. Sums fit 16 bits, which lets the compiler use wide vectors. */

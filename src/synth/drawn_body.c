@@ -30,11 +30,13 @@ static Build draw_build(Rng *r)
     b.shoulder = rng_range(r, 0.14f, 0.22f);
     b.hip = rng_range(r, 0.07f, 0.12f);
     b.neck = rng_range(r, 0.05f, 0.11f) * (cartoon ? 0.4f : 1);
-    b.head = rng_range(r, 0.1f, 0.13f) * (cartoon ? rng_range(r, 1.1f, 2.0f) : 1);
+    b.head = rng_range(r, 0.1f, 0.13f);
+    b.head *= cartoon ? rng_range(r, 1.1f, 2.0f) : 1;
     b.upper_arm = rng_range(r, 0.24f, 0.32f);
     b.forearm = rng_range(r, 0.22f, 0.29f);
     b.thick = cartoon ? rng_range(r, 0.45f, 1.6f) : rng_range(r, 0.8f, 1.25f);
-    b.belly = rng_range(r, 0.85f, 1.2f) * (rng_chance(r, 0.15f) ? 1.4f : 1);
+    b.belly = rng_range(r, 0.85f, 1.2f);
+    b.belly *= rng_chance(r, 0.15f) ? 1.4f : 1;
     b.chest = rng_range(r, 0.9f, 1.15f);
     b.skirt = !b.robot && rng_chance(r, 0.3f);
     b.skirt_length = rng_range(r, 0.3f, 0.75f);
@@ -145,8 +147,8 @@ static void build_face(Builder *b, Rng *r, Vec3 at, Vec3 h)
     }
     if (rng_chance(r, 0.7f))
         build_ball(b, vec3(at.x, at.y - 0.18f * h.y, at.z + 0.97f * h.z), vec3(0.1f * h.x, 0.16f * h.y, 0.16f * h.z), JOINT_HEAD, (Piece){DRAWN_SKIN, PART_HEAD});
-    build_ball(b, vec3(at.x, at.y - 0.48f * h.y, at.z + 0.85f * h.z), vec3(rng_range(r, 0.15f, 0.4f) * h.x, rng_range(r, 0.03f, 0.12f) * h.y, 0.08f * h.z),
-               JOINT_HEAD, (Piece){rng_chance(r, 0.5f) ? DRAWN_DARK : DRAWN_ACCENT, PART_HEAD});
+    float mouth = rng_range(r, 0.15f, 0.4f), lips = rng_range(r, 0.03f, 0.12f);
+    build_ball(b, vec3(at.x, at.y - 0.48f * h.y, at.z + 0.85f * h.z), vec3(mouth * h.x, lips * h.y, 0.08f * h.z), JOINT_HEAD, (Piece){rng_chance(r, 0.5f) ? DRAWN_DARK : DRAWN_ACCENT, PART_HEAD});
 }
 
 static void build_hair(Builder *b, Rng *r, Vec3 at, Vec3 h)
@@ -160,8 +162,8 @@ static void build_hair(Builder *b, Rng *r, Vec3 at, Vec3 h)
         build_ball(b, vec3(at.x, at.y + 0.38f * h.y, at.z + 0.4f * h.z), vec3(1.15f * h.x, 0.07f * h.y, 1.2f * h.z), JOINT_HEAD, hat);
         return;
     }
-    build_cap(b, vec3(at.x, at.y + 0.03f * h.y, at.z - 0.03f * h.z), vec3(1.08f * h.x, 1.08f * h.y, 1.1f * h.z), rng_range(r, -0.1f, 0.35f),
-              rng_range(r, 0.35f, 0.8f), JOINT_HEAD, hair);
+    float from = rng_range(r, -0.1f, 0.35f), tilt = rng_range(r, 0.35f, 0.8f);
+    build_cap(b, vec3(at.x, at.y + 0.03f * h.y, at.z - 0.03f * h.z), vec3(1.08f * h.x, 1.08f * h.y, 1.1f * h.z), from, tilt, JOINT_HEAD, hair);
     if (kind > 0.55f && kind < 0.8f) { /* long: a lobe behind */
         float length = rng_range(r, 0.8f, 2.2f) * h.y;
         build_ball(b, vec3(at.x, at.y - 0.5f * length, at.z - 0.55f * h.z), vec3(rng_range(r, 0.8f, 1.25f) * h.x, length, 0.6f * h.z), JOINT_HEAD, hair);
@@ -224,7 +226,8 @@ static void build_person(Builder *b, const Build *k, Rng *r, const Pose p)
     }
     if (k->skirt)
         build_skirt(b, k, p, rng_chance(r, 0.5f) ? DRAWN_TROUSERS : DRAWN_SHIRT);
-    Vec3 h = vec3(k->head * rng_range(r, 0.72f, 1.05f), k->head, k->head * rng_range(r, 0.8f, 1.0f));
+    float narrow = rng_range(r, 0.72f, 1.05f), flat = rng_range(r, 0.8f, 1.0f);
+    Vec3 h = vec3(k->head * narrow, k->head, k->head * flat);
     Vec3 at = vec3(0, p[JOINT_HEAD][1] + 0.75f * h.y, p[JOINT_HEAD][2] + 0.01f);
     build_ball(b, at, h, JOINT_HEAD, (Piece){DRAWN_SKIN, PART_HEAD});
     build_face(b, r, at, h);
@@ -256,7 +259,8 @@ static void build_robot(Builder *b, const Build *k, Rng *r, const Pose p)
         build_box_between(b, w, vec3_add(w, vec3_scale(d, 0.11f)), 0.04f, 0.03f, arm + 2, (Piece){DRAWN_SHOES, PART_NONE});
         build_box(b, vec3(0.5f * (a.x + t.x), 0.5f * k->foot, 0.05f), vec3(0.055f, 0.5f * k->foot, 0.12f), leg + 2, (Piece){DRAWN_SHOES, PART_NONE});
     }
-    Vec3 h = vec3(k->head * rng_range(r, 0.8f, 1.3f), k->head * rng_range(r, 0.7f, 1), k->head * 0.8f);
+    float wide = rng_range(r, 0.8f, 1.3f), high = rng_range(r, 0.7f, 1);
+    Vec3 h = vec3(k->head * wide, k->head * high, k->head * 0.8f);
     Vec3 at = vec3(0, p[JOINT_HEAD][1] + h.y, 0);
     build_box(b, at, h, JOINT_HEAD, (Piece){DRAWN_SHIRT, PART_HEAD});
     for (int s = -1; s <= 1; s += 2)
@@ -299,14 +303,15 @@ bool drawn_body_dress(struct SynthSource *s, Rng *r, const Mesh *m, Dress *d)
     if (kind == FEATURE_HAIR && rng_chance(r, 0.4f))
         figure_hair_colour(r, rgb);
     else if (kind == FEATURE_HAIR || rng_chance(r, 0.12f))
-        colour_hsv(rng_float(r), rng_range(r, 0.1f, 0.8f), rng_range(r, 100, 250), rgb);
+        colour_draw(r, (ColourRange){{0, 1}, {0.1f, 0.8f}, {100, 250}}, rgb);
     else
         figure_skin_colour(r, rgb);
     tint(&d->material[DRAWN_SKIN], rgb);
     figure_hair_colour(r, rgb);
     tint(&d->material[DRAWN_HAIR], rgb);
     for (int i = DRAWN_SHIRT; i <= DRAWN_SHOES; i++) {
-        colour_hsv(rng_float(r), kind == FEATURE_OTHER ? rng_range(r, 0, 0.5f) : rng_range(r, 0.1f, 0.9f), rng_range(r, 60, 250), rgb);
+        bool metal = kind == FEATURE_OTHER;
+        colour_draw(r, (ColourRange){{0, 1}, {metal ? 0 : 0.1f, metal ? 0.5f : 0.9f}, {60, 250}}, rgb);
         tint(&d->material[i], rgb);
         if (i == DRAWN_SHOES || (kind == FEATURE_OTHER && rng_chance(r, 0.7f)) || rng_chance(r, 0.35f))
             continue;
@@ -317,7 +322,7 @@ bool drawn_body_dress(struct SynthSource *s, Rng *r, const Mesh *m, Dress *d)
     tint(&d->material[DRAWN_DARK], rgb);
     rgb[0] = rgb[1] = rgb[2] = rng_range(r, 200, 255);
     tint(&d->material[DRAWN_LIGHT], rgb);
-    colour_hsv(rng_float(r), rng_range(r, 0.4f, 1), rng_range(r, 120, 250), rgb);
+    colour_draw(r, (ColourRange){{0, 1}, {0.4f, 1}, {120, 250}}, rgb);
     tint(&d->material[DRAWN_ACCENT], rgb);
     return true;
 }

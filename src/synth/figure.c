@@ -20,8 +20,11 @@ void figure_skin_colour(Rng *r, float rgb[3])
     /* from very light to very dark along one line, with a little of either side */
     static const float light[3] = {246, 214, 190}, dark[3] = {74, 46, 34};
     float t = rng_float(r);
+    float noise[3];
     for (int c = 0; c < 3; c++)
-        rgb[c] = CLAMP(light[c] + t * (dark[c] - light[c]) + 6 * rng_normal(r), 20.0f, 255.0f);
+        noise[c] = draw_normal(r, 6, 14);
+    for (int c = 0; c < 3; c++)
+        rgb[c] = MIN(255.0f, light[c] + t * (dark[c] - light[c]) + noise[c]);
 }
 
 void figure_hair_colour(Rng *r, float rgb[3])
@@ -36,7 +39,8 @@ void figure_hair_colour(Rng *r, float rgb[3])
 bool figure_cloth(SynthSource *s, Rng *r, Material *m)
 {
     float rgb[3];
-    colour_hsv(rng_float(r), rng_chance(r, 0.4f) ? rng_range(r, 0, 0.2f) : rng_range(r, 0.2f, 0.9f), rng_range(r, 40, 250), rgb);
+    bool pale = rng_chance(r, 0.4f);
+    colour_draw(r, (ColourRange){{0, 1}, {pale ? 0 : 0.2f, pale ? 0.2f : 0.9f}, {40, 250}}, rgb);
     paint(m, rgb);
     float kind = rng_float(r);
     Asset *fabric = looks_choose(&s->looks.fabrics, r);
@@ -58,7 +62,7 @@ static bool dress_shape(SynthSource *s, Rng *r, Dress *d)
     paint(&d->material[FEATURE_SKIN], rgb);
     figure_hair_colour(r, rgb);
     paint(&d->material[FEATURE_HAIR], rgb);
-    colour_hsv(rng_float(r), rng_range(r, 0, 0.7f), rng_range(r, 20, 200), rgb);
+    colour_draw(r, (ColourRange){{0, 1}, {0, 0.7f}, {20, 200}}, rgb);
     paint(&d->material[FEATURE_SHOES], rgb);
     paint(&d->material[FEATURE_OTHER], rgb);
     return figure_cloth(s, r, &d->material[FEATURE_CLOTHES]) && figure_cloth(s, r, &d->material[FEATURE_HAT]) &&
@@ -101,7 +105,7 @@ static void flatten(Rng *r, Figure *f)
     part_colours(f, mean);
     bool recolour = rng_chance(r, 0.5f);
     for (int i = 0; i < 3; i++)
-        colour_hsv(rng_float(r), rng_range(r, 0.15f, 0.9f), rng_range(r, 90, 250), palette[i]);
+        colour_draw(r, (ColourRange){{0, 1}, {0.15f, 0.9f}, {90, 250}}, palette[i]);
     bool sleeves = rng_chance(r, 0.5f), shorts = rng_chance(r, 0.3f);
     float skin[3];
     figure_skin_colour(r, skin);
@@ -148,8 +152,8 @@ static void draw_style(Rng *r, Figure *f)
 static void draw_bearing(Rng *r, Bearing *b)
 {
     b->head_scale = rng_chance(r, 0.6f) ? 1 + 0.03f * rng_normal(r) : rng_range(r, 0.9f, 1.5f);
-    b->head_yaw = CLAMP(0.2f * rng_normal(r), -0.6f, 0.6f);
-    b->head_pitch = CLAMP(0.1f * rng_normal(r), -0.3f, 0.3f);
+    b->head_yaw = draw_normal(r, 0.2f, 0.6f);
+    b->head_pitch = draw_normal(r, 0.1f, 0.3f);
     b->girth = rng_range(r, 0.94f, 1.08f);
     for (int s = 0; s < 2; s++) {
         b->hand_bend[s] = rng_range(r, -0.3f, 0.5f);
@@ -164,7 +168,7 @@ static void blacken(Rng *r, Figure *f)
     if (rng_chance(r, 0.6f))
         rgb[0] = rgb[1] = rgb[2] = rng_range(r, 0, 40);
     else
-        colour_hsv(rng_float(r), rng_range(r, 0, 1), rng_range(r, 40, 255), rgb);
+        colour_draw(r, (ColourRange){{0, 1}, {0, 1}, {40, 255}}, rgb);
     for (int i = 0; i < MATERIALS; i++)
         paint(&f->dress.material[i], rgb);
 }

@@ -16,6 +16,24 @@ void colour_hsv(float h, float s, float v, float rgb[3])
     }
 }
 
+void colour_draw(Rng *r, ColourRange c, float rgb[3])
+{
+    float h = rng_range(r, c.h[0], c.h[1]), s = rng_range(r, c.s[0], c.s[1]), v = rng_range(r, c.v[0], c.v[1]);
+    colour_hsv(h, s, v, rgb);
+}
+
+float draw_product(Rng *r, float low, float high)
+{
+    float a = rng_range(r, low, high);
+    return a * rng_float(r);
+}
+
+float draw_normal(Rng *r, float deviation, float limit)
+{
+    float x = deviation * rng_normal(r);
+    return CLAMP(x, -limit, limit);
+}
+
 void noise_init(NoiseField *n, uint64_t seed)
 {
     float (*sum)[NOISE_SIDE] = mem_zero(sizeof(float) * NOISE_SIDE * NOISE_SIDE);
@@ -86,8 +104,8 @@ SYNTH_FAST void place_view(const Texture *t, float x, float y, float step, int s
 
 void place_colour(Rng *r, float low, float high, float rgb[3])
 {
-    float s = rng_chance(r, 0.4f) ? rng_range(r, 0, 0.15f) : rng_range(r, 0.1f, 0.85f);
-    colour_hsv(rng_float(r), s, rng_range(r, low, high), rgb);
+    bool pale = rng_chance(r, 0.4f);
+    colour_draw(r, (ColourRange){{0, 1}, {pale ? 0 : 0.1f, pale ? 0.15f : 0.85f}, {low, high}}, rgb);
 }
 
 void place_put(uint8_t *o, const float c[3], float scale)

@@ -26,7 +26,12 @@ void place_make(PlaceKind kind, Rng *r, const NoiseField *n, const Camera *c, in
 /* Stripes, checks, dots and the like in two colours, repeating; 64 x 64. */
 void place_cloth(Rng *r, Texture *t);
 
-/* Colours that go together: hue, and how strong and light they are. h 0..1, s 0..1, v 0..255 */
+/* Hue, how strong and how light. h 0..1, s 0..1, v 0..255 */
 void colour_hsv(float h, float s, float v, float rgb[3]);
+/* Each drawn from its range, in this order. (Two draws in one expression would leave their order to the compiler.) */
+typedef struct ColourRange { float h[2], s[2], v[2]; } ColourRange;
+void colour_draw(Rng *r, ColourRange c, float rgb[3]);
+float draw_product(Rng *r, float low, float high); /* low..high times 0..1 */
+float draw_normal(Rng *r, float deviation, float limit); /* cut at +-limit. (CLAMP would draw its argument three times.) */
 
 #endif

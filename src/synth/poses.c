@@ -2,6 +2,7 @@
  *
  * Poses for pairs (spec/articulated.md section 7): captured frames, arms and legs mixed between them, and poses by joint angles.
  */
+#include "synth/place.h"
 #include "synth/poses.h"
 
 #include <string.h>
@@ -118,7 +119,7 @@ void poses_stand(Rng *r, PoseFrame *out)
 void poses_invent(Rng *r, PoseFrame *out)
 {
     Angles a = {0};
-    a.lean = rng_range(r, -0.15f, 0.5f) * rng_float(r);
+    a.lean = draw_product(r, -0.15f, 0.5f);
     a.side = 0.15f * rng_normal(r);
     a.twist = 0.25f * rng_normal(r);
     for (int s = 0; s < 2; s++) {
@@ -131,7 +132,7 @@ void poses_invent(Rng *r, PoseFrame *out)
             a.bend_turn[s] = rng_range(r, -1.0f, 1.4f);
         }
         a.leg_out[s] = rng_range(r, -0.05f, 0.5f);
-        a.knee[s] = rng_range(r, 0.0f, 1.1f) * rng_float(r);
+        a.knee[s] = draw_product(r, 0, 1.1f);
         a.leg_front[s] = 0.5f * a.knee[s] + 0.15f * rng_normal(r);
     }
     if (rng_chance(r, 0.15f)) { /* a kick or a lifted knee */

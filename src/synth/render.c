@@ -78,7 +78,8 @@ static void draw_place(SynthSource *src, Scene *s, int size, uint8_t *rgb)
     float blue[3];
     Rng r = s->place_rng;
     if (s->blue_screen) {
-        colour_hsv(rng_chance(&r, 0.5f) ? rng_range(&r, 0.55f, 0.66f) : rng_range(&r, 0.28f, 0.4f), rng_range(&r, 0.6f, 1), rng_range(&r, 120, 255), blue);
+        bool is_blue = rng_chance(&r, 0.5f);
+        colour_draw(&r, (ColourRange){{is_blue ? 0.55f : 0.28f, is_blue ? 0.66f : 0.4f}, {0.6f, 1}, {120, 255}}, blue);
         for (size_t i = 0; i < (size_t)size * size; i++)
             for (int c = 0; c < 3; c++)
                 rgb[3 * i + c] = (uint8_t)blue[c];

@@ -129,8 +129,9 @@ void place_make_street(Rng *r, const NoiseField *n, const Camera *c, int size, u
     ground.strength *= 0.5f;
     ground.rough += 0.1f;
     float top[3], low[3], sky_hue = rng_range(r, 0.5f, 0.65f);
-    colour_hsv(sky_hue, rng_range(r, 0.1f, 0.6f), rng_range(r, 150, 250), top);
-    colour_hsv(rng_chance(r, 0.3f) ? rng_range(r, 0.0f, 0.12f) : sky_hue, rng_range(r, 0, 0.3f), rng_range(r, 200, 255), low);
+    colour_draw(r, (ColourRange){{sky_hue, sky_hue}, {0.1f, 0.6f}, {150, 250}}, top);
+    bool dusk = rng_chance(r, 0.3f);
+    colour_draw(r, (ColourRange){{dusk ? 0 : sky_hue, dusk ? 0.12f : sky_hue}, {0, 0.3f}, {200, 255}}, low);
     House house[24];
     float reach = 0.6f * size / c->focal * v.wall + 6, at = -reach;
     int houses = 0;
@@ -147,7 +148,7 @@ void place_make_street(Rng *r, const NoiseField *n, const Camera *c, int size, u
         at += h->width + (rng_chance(r, 0.25f) ? rng_range(r, 0, 2) : 0);
     }
     float leaf[3], dark[3], crown = rng_range(r, 2, 6), shift = rng_range(r, 0, 250);
-    colour_hsv(rng_range(r, 0.2f, 0.38f), rng_range(r, 0.3f, 0.7f), rng_range(r, 70, 170), leaf);
+    colour_draw(r, (ColourRange){{0.2f, 0.38f}, {0.3f, 0.7f}, {70, 170}}, leaf);
     for (int k = 0; k < 3; k++)
         dark[k] = leaf[k] * 0.35f;
     for (int y = 0; y < size; y++)
@@ -191,7 +192,7 @@ void place_make_stage(Rng *r, const NoiseField *n, const Camera *c, int size, ui
     place_colour(r, 5, 60, base);
     int beams = rng_int(r, 1, 4);
     for (int i = 0; i < beams; i++) {
-        colour_hsv(rng_float(r), rng_range(r, 0.3f, 1), rng_range(r, 60, 220), beam[i]);
+        colour_draw(r, (ColourRange){{0, 1}, {0.3f, 1}, {60, 220}}, beam[i]);
         from[i] = rng_range(r, -0.2f, 1.2f) * size;
         to[i] = rng_range(r, 0, 1) * size;
         width[i] = rng_range(r, 0.04f, 0.16f) * size;

@@ -34,8 +34,9 @@ static void choose_poses(const SynthSource *s, uint64_t index, Scene *out)
         poses_draw(s->poses, &r, &source);
     poses_draw(s->poses, &t, &target);
     const float limit = 60 * (float)M_PI / 180;
-    float yaw = rng_chance(&r, 0.5f) ? CLAMP(0.2f * rng_normal(&r), -limit, limit) : rng_range(&r, -limit, limit);
-    float other = CLAMP(yaw + 15 * (float)M_PI / 180 * rng_normal(&t), -1.25f, 1.25f);
+    float yaw = rng_chance(&r, 0.5f) ? draw_normal(&r, 0.2f, limit) : rng_range(&r, -limit, limit);
+    float other = yaw + draw_normal(&t, 15 * (float)M_PI / 180, 0.8f);
+    other = CLAMP(other, -1.25f, 1.25f);
     pose_turn(source.p, yaw);
     pose_turn(target.p, other);
     float leg = out->figure.mesh->rest[JOINT_L_HIP][1] - out->figure.mesh->sole;
@@ -111,7 +112,8 @@ static Aim choose_aim(Rng *r, Scene *s, const Posed *track, int n, const float *
     /* anywhere it fits in */
     float free_x = MAX(0.0f, 1 - wide * a.scale), free_y = MAX(0.0f, 1 - tall * a.scale);
     if (s->framing == FRAME_WHOLE || s->framing == FRAME_SMALL) {
-        a.sx += 0.5f * free_x * (2 * rng_float(r) - 1) * (rng_chance(r, 0.5f) ? 1 : 0.3f);
+        float roam = rng_chance(r, 0.5f) ? 1 : 0.3f;
+        a.sx += 0.5f * free_x * (2 * rng_float(r) - 1) * roam;
         a.sy += 0.5f * free_y * (2 * rng_float(r) - 1);
     }
     a.sx *= size;
@@ -220,10 +222,11 @@ static bool choose_place(SynthSource *src, Rng *r, const Aim *a, Scene *s, float
     }
     if (s->setting.view && s->setting.step == 0) { /* no known camera: any part of the picture */
         free_camera(r, a, &s->camera);
-        float side = MIN(s->setting.view->w[0], s->setting.view->h[0]) * rng_range(r, 0.55f, 1);
+        float side = rng_range(r, 0.55f, 1) * MIN(s->setting.view->w[0], s->setting.view->h[0]);
         s->setting.step = side / size;
         s->setting.x = rng_float(r) * (s->setting.view->w[0] - side);
-        s->setting.y = (rng_chance(r, 0.5f) ? 1 : rng_float(r)) * (s->setting.view->h[0] - side);
+        float down = rng_chance(r, 0.5f) ? 1 : rng_float(r); /* oftener with the picture's own floor */
+        s->setting.y = down * (s->setting.view->h[0] - side);
     }
     s->place_rng = *r;
     return true;
@@ -243,8 +246,8 @@ static void choose_light(Rng *r, Scene *s)
         ambient = rng_range(r, 0.12f, 0.4f);
         key = rng_range(r, 0.2f, 0.8f);
         rim = rng_range(r, 0.2f, 0.9f);
-        colour_hsv(rng_float(r), rng_range(r, 0, 0.8f), 1.2f, tint);
-        colour_hsv(rng_float(r), rng_range(r, 0.3f, 1), 1.2f, edge);
+        colour_draw(r, (ColourRange){{0, 1}, {0, 0.8f}, {1.2f, 1.2f}}, tint);
+        colour_draw(r, (ColourRange){{0, 1}, {0.3f, 1}, {1.2f, 1.2f}}, edge);
     }
     for (int c = 0; c < 3; c++) {
         l->ambient[c] = ambient * (dark ? 0.5f + 0.5f * tint[c] : 1);

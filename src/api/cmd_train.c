@@ -51,6 +51,36 @@ static bool set_net(const TrainTask *task, void *net, const char *text, Arena *a
     return true;
 }
 
+/* On a resume the run's own options hold, but for those that were given anew: more minutes, other threads. */
+static bool resume_options(const TrainTask *task, TrainOptions *o, void *net, Arena *a, Err *e)
+{
+    TrainOptions given = *o, usual;
+    opt_defaults(train_options, &usual);
+    if (!train_read_options(task, given.output, o, net, a, e))
+        return false;
+    o->resume = true;
+    o->output = given.output;
+    Text now = {0}, before = {0};
+    opt_to_json(train_options, &given, &now);
+    opt_to_json(train_options, &usual, &before);
+    cJSON *new = cJSON_Parse(now.s), *old = cJSON_Parse(before.s);
+    bool ok = true;
+    const cJSON *v;
+    cJSON_ArrayForEach(v, new) {
+        if (cJSON_Compare(v, cJSON_GetObjectItem(old, v->string), true))
+            continue;
+        char *text = cJSON_IsString(v) ? arena_strdup(a, v->valuestring) : cJSON_PrintUnformatted(v);
+        ok = ok && opt_set(train_options, o, v->string, text, a, e);
+        if (!cJSON_IsString(v))
+            cJSON_free(text);
+    }
+    cJSON_Delete(new);
+    cJSON_Delete(old);
+    text_finish(&now);
+    text_finish(&before);
+    return ok;
+}
+
 static void describe(jig_job *job, const TrainOptions *o, const TrainResult *r)
 {
     Text *t = &job->text;
@@ -87,7 +117,7 @@ static bool run(jig_job *job, void *options, Err *e)
         return err_set(e, "-o RUN is missing: the folder for log, samples, checkpoint and weights");
     void *net = arena_alloc(job->arena, task->options_size);
     opt_defaults((OptTable){task->rows, task->n_rows}, net);
-    if (o->train.resume && !train_read_options(task, o->train.output, &o->train, net, job->arena, e))
+    if (o->train.resume && !resume_options(task, &o->train, net, job->arena, e))
         return false;
     if (!set_net(task, net, o->net, job->arena, e))
         return false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The inventory of a looks folder (bodies/ figures/ backgrounds/ fabrics/ photos/, each optional) and of a folder of
+ * The inventory of a looks folder (bodies/ figures/ backgrounds/ fabrics/, each optional) and of a folder of
  * puppet characters; the split into training and held-out looks; reading on first use.
  * Held out is every tenth name of each sub-folder in sorted order (index % 10 == 9); the views of one place, named
  * hdri_PLACE_K, count as one, and a cut-out goes with the body of its name. Fabrics are not split: a swatch is no identity.
@@ -178,15 +178,13 @@ static bool list_places(Looks *l, const char *looks, bool held_out, Err *e)
         if (chosen(group, held_out))
             append(l, &l->places, ASSET_TEXTURE, arena_printf(l->arena, "%s/%s", dir, names[i]), 1);
     }
-    static const char *const painted[] = {"backgrounds/painted", "photos/paintings"};
-    for (int k = 0; k < 2; k++) {
-        dir = arena_printf(l->arena, "%s/%s", looks, painted[k]);
-        if (!names_in(l, dir, ".jpg", ".png", &names, &n, e))
-            return false;
-        for (int i = 0; i < n; i++)
-            if (chosen(i, held_out))
-                append(l, &l->painted, ASSET_TEXTURE, arena_printf(l->arena, "%s/%s", dir, names[i]), 1);
-    }
+    /* photos/ holds paintings of people: as places they would teach that painted people are background */
+    dir = arena_printf(l->arena, "%s/backgrounds/painted", looks);
+    if (!names_in(l, dir, ".jpg", ".png", &names, &n, e))
+        return false;
+    for (int i = 0; i < n; i++)
+        if (chosen(i, held_out))
+            append(l, &l->painted, ASSET_TEXTURE, arena_printf(l->arena, "%s/%s", dir, names[i]), 1);
     dir = arena_printf(l->arena, "%s/fabrics", looks);
     if (!names_in(l, dir, ".jpg", ".png", &names, &n, e))
         return false;
@@ -214,7 +212,7 @@ bool looks_open(Looks *l, const char *looks, const char *puppets, bool held_out,
         ok = list_bodies(l, looks, held_out, e) && list_places(l, looks, held_out, e);
     ok = ok && list_figures(l, looks, puppets, held_out, e);
     if (ok && looks && l->bodies.n + l->shapes.n + l->figures.n + l->places.n + l->painted.n + l->fabrics.n == 0)
-        ok = err_set(e, "%s: holds none of bodies/ figures/ backgrounds/ fabrics/ photos/", looks);
+        ok = err_set(e, "%s: holds none of bodies/ figures/ backgrounds/ fabrics/", looks);
     if (!ok)
         looks_close(l);
     return ok;

@@ -30,7 +30,7 @@ typedef struct Looks {
     AssetList shapes;   /* makehuman: to be dressed */
     AssetList figures;  /* puppets: people, peeps, emoji, characters */
     AssetList places;   /* real views */
-    AssetList painted;  /* pictures as places: painted, photos */
+    AssetList painted;  /* painted ones */
     AssetList fabrics;
     Arena *arena;
     int texture_limit, place_limit;

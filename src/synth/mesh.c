@@ -22,6 +22,7 @@ Mesh *mesh_create(int n_verts, int n_tris)
     m->n_tris = n_tris;
     m->pos = arena_alloc(a, sizeof *m->pos * n_verts);
     m->normal = arena_alloc(a, sizeof *m->normal * n_verts);
+    m->area = arena_alloc(a, sizeof *m->area * n_verts);
     m->uv = arena_alloc(a, sizeof *m->uv * n_verts);
     m->joint = arena_alloc(a, sizeof *m->joint * n_verts);
     m->weight = arena_alloc(a, sizeof *m->weight * n_verts);
@@ -74,7 +75,8 @@ static void make_normals(Mesh *m, const int *first)
         Vec3 a = vec3_from(m->pos[m->tri[t][0]]), b = vec3_from(m->pos[m->tri[t][1]]), c = vec3_from(m->pos[m->tri[t][2]]);
         Vec3 n = vec3_cross(vec3_sub(b, a), vec3_sub(c, a)); /* twice the area: larger faces count more */
         float area = vec3_length(n);
-        m->vertex_area += 0.5f * area / m->n_verts;
+        for (int k = 0; k < 3; k++)
+            m->area[m->tri[t][k]] += area / 6;
         for (int k = 0; k < 3; k++) {
             float *o = m->normal[first[m->tri[t][k]]];
             o[0] += n.x;

@@ -74,33 +74,40 @@ static int radius_for(float metres, const Camera *c)
 void shadow_cast(Shadow *s, const Mesh *m, const Camera *c, const Light *light, float strength, const float (*pos)[3])
 {
     size_t n = (size_t)s->side * s->side;
-    float *contact = s->cover, *cast = mem_zero(sizeof *cast * n);
+    float *contact = s->cover, *low = mem_zero(sizeof *low * 2 * n), *high = low + n;
     memset(contact, 0, sizeof *contact * n);
-    float per_metre = 0.5f * c->focal / c->distance, slope = MAX(0.08f, c->height / c->distance + c->pitch * 0);
-    float share = m->vertex_area * per_metre * per_metre * slope; /* cells that one vertex covers on the floor */
+    /* cells of the buffer that a square metre of floor covers: seen flat, as far as the dancer */
+    float per_metre = 0.5f * c->focal / c->distance, cells = per_metre * per_metre * MAX(0.08f, c->height / c->distance);
     Vec3 l = light->direction;
-    float rise = MAX(l.y, 0.4f), lx = l.x / rise, lz = l.z / rise;
+    float rise = MAX(l.y, 0.4f), lx = l.x / rise, lz = l.z / rise, knee = 0.3f * m->height;
     for (int i = 0; i < m->n_verts; i++) {
         const float *p = pos[i];
-        float near = expf(-p[1] * 5);
-        lay(contact, s->side, c, p[0], p[2], 1.4f * share * near);
-        lay(cast, s->side, c, p[0] - lx * p[1], p[2] - lz * p[1], 0.5f * share);
+        float share = m->area[i] * cells, near = expf(-p[1] * 5);
+        if (near > 0.02f)
+            lay(contact, s->side, c, p[0], p[2], 1.4f * share * near);
+        /* the penumbra widens with height: legs lay sharper shadows than arms */
+        lay(p[1] < knee ? low : high, s->side, c, p[0] - lx * p[1], p[2] - lz * p[1], 0.5f * share);
     }
-    int small = radius_for(0.03f, c), large = radius_for(0.06f + 0.09f * light->wrap, c);
+    int small = radius_for(0.03f, c), near = radius_for(0.03f + 0.04f * light->wrap, c), wide = radius_for(0.06f + 0.09f * light->wrap, c);
     for (int round = 0; round < 2; round++) {
         box(contact, s->scratch, s->side, small);
-        box(cast, s->scratch, s->side, large);
+        box(low, s->scratch, s->side, near);
+        box(high, s->scratch, s->side, wide);
     }
     s->first = s->side;
     s->last = -1;
-    float ambient = light->ambient[1], key = light->key[1], lit = MAX(ambient + key, 1e-3f);
+    float lit = MAX(light->ambient[1] + light->key[1], 1e-3f), blocks = 0.15f + 0.85f * light->key[1] / lit;
     for (size_t i = 0; i < n; i++) {
-        float under = 1 - expf(-contact[i]), hidden = 1 - expf(-1.5f * cast[i]);
-        s->cover[i] = strength * (1 - (1 - 0.8f * under) * (1 - (0.15f + 0.85f * key / lit) * hidden));
-        if (s->cover[i] > 0.003f)
-            s->last = (int)(i / s->side), s->first = MIN(s->first, s->last);
+        float under = contact[i], hidden = low[i] + high[i];
+        if (under + hidden < 0.003f) {
+            s->cover[i] = 0;
+            continue;
+        }
+        s->cover[i] = strength * (1 - (0.2f + 0.8f * expf(-under)) * (1 - blocks * (1 - expf(-2.5f * hidden))));
+        s->last = (int)(i / s->side);
+        s->first = MIN(s->first, s->last);
     }
-    mem_free(cast);
+    mem_free(low);
 }
 
 void shadow_apply(const Shadow *s, uint8_t *rgb)

@@ -36,7 +36,7 @@ typedef enum SynthFraming { FRAME_WHOLE, FRAME_SMALL, FRAME_BUST, FRAME_HALF, FR
 
 /* ---- pairs for the networks (pair.c) ------------------------------------------------------------------------------- */
 typedef struct SynthOptions {
-    const char *looks;   /* folder with bodies/ figures/ backgrounds/ fabrics/ photos/ (each optional); NULL: all by code */
+    const char *looks;   /* folder with bodies/ figures/ backgrounds/ fabrics/ (each optional); NULL: all by code */
     const char *motion;  /* folder of clips (*.dmot, *.bvh, sub-folders too); NULL: poses by code */
     const char *puppets; /* folder of characters (NAME/char_cfg.yaml, texture.png, mask.png); NULL: none */
     bool held_out;       /* false: everything but the held-out looks, places and clips; true: only these.
@@ -90,5 +90,30 @@ void synth_pair_finish(SynthPair *p);
 bool synth_pair(SynthSource *s, uint64_t index, SynthPair *out);
 /* Only the source of that same pair (rgb, alpha, parts, joints, present, seen): about half the work. */
 bool synth_picture(SynthSource *s, uint64_t index, SynthPair *out);
+
+/* ---- training clips: `jig synth -o DIR` (training_set.c, training_clip.c) ------------------------------------------------
+ * DIR/metadata.jsonl        a row a clip: file_name, music, beats, pose, flow, mask (paths in DIR), caption, seconds, tempo,
+ *                           family, figure, place, clip (the captured motion; empty: composed)
+ * DIR/clips/00000.mp4       size x size, 25 frames a second, with its sound; first frame = reference picture; the camera is still
+ * DIR/clips/00000.wav       the song of just that time
+ * DIR/clips/00000.beats     its beats, exact; none for idle clips
+ * DIR/clips/00000.pose.safetensors   joints [T,18,3] f32 (as SynthPicture.joints), present [T,18] u8, moves [T,56] f32 (motion.h)
+ * DIR/clips/00000.flow.safetensors   when flow_size > 0, h = w = flow_size: flow [T,h,w,2] f16: where the point of frame t at this cell's
+ *                           centre lies in frame 0, relative, in pixels of the video (backward flow); visible [T,h,w] u8: 1 = seen
+ *                           in frame 0; mask [T,h,w] u8: coverage by the dancer, 255 = all; parts [T,h,w] u8: SynthPart;
+ *                           background [H,W,3] u8: the place without the dancer
+ * DIR/clips/00000.json      the row; written last: a clip without it is made anew
+ * DIR/synth.json            the options; going on in a folder with others is an error, only `clips` may change */
+typedef struct SynthSetOptions {
+    const char *looks, *motion, *gestures, *puppets, *samples; /* folders; NULL: by code */
+    int64_t clips, size, flow_size, seed;
+    double seconds_min, seconds_max;
+    bool held_out;
+} SynthSetOptions;
+extern const OptTable synth_set_options;
+
+/* Writes the set, several clips at once; clips that are complete are kept. The same options give the same clips on any number of
+ * threads. */
+bool synth_write_set(const SynthSetOptions *o, const char *dir, const Progress *p, Err *e);
 
 #endif

@@ -58,6 +58,7 @@ typedef struct Dress {
 typedef struct Mesh {
     int n_verts, n_tris;
     float (*pos)[3], (*normal)[3], (*uv)[2];
+    float *area;           /* [n_verts] surface in m2 that the vertex stands for */
     uint8_t (*joint)[4];
     float (*weight)[4];    /* falling; sum 1 */
     uint16_t (*tri)[3];
@@ -69,7 +70,6 @@ typedef struct Mesh {
     Pose rest;
     float height;          /* sole to crown */
     float sole;            /* lowest y at rest */
-    float vertex_area;     /* surface in m2 that a vertex stands for */
     bool two_sided;        /* inner sides can be seen (skirts, capes); else only faces towards the camera are drawn */
     bool flat;             /* a cut-out: no light from normals, no turning */
     Arena *arena;          /* owns the arrays */

@@ -12,7 +12,7 @@
 /* Proportions in metres. */
 typedef struct Build {
     float thigh, shin, foot, trunk, shoulder, hip, neck, head, upper_arm, forearm, thick, belly, chest;
-    bool robot, animal, skirt, long_sleeves, shorts;
+    bool robot, animal, stick, skirt, cape, long_sleeves, shorts;
     float skirt_length, flare;
 } Build;
 
@@ -22,7 +22,8 @@ static Build draw_build(Rng *r)
     float kind = rng_float(r), stretch = rng_range(r, 0.85f, 1.12f);
     bool cartoon = rng_chance(r, 0.45f);
     b.robot = kind < 0.14f;
-    b.animal = kind > 0.8f;
+    b.animal = kind > 0.82f;
+    b.stick = kind > 0.72f && !b.animal;
     b.thigh = rng_range(r, 0.38f, 0.45f) * stretch;
     b.shin = rng_range(r, 0.38f, 0.44f) * stretch;
     b.foot = rng_range(r, 0.06f, 0.1f);
@@ -38,11 +39,17 @@ static Build draw_build(Rng *r)
     b.belly = rng_range(r, 0.85f, 1.2f);
     b.belly *= rng_chance(r, 0.15f) ? 1.4f : 1;
     b.chest = rng_range(r, 0.9f, 1.15f);
-    b.skirt = !b.robot && rng_chance(r, 0.3f);
+    b.skirt = !b.robot && !b.stick && rng_chance(r, 0.3f);
+    b.cape = !b.robot && !b.stick && rng_chance(r, 0.12f);
     b.skirt_length = rng_range(r, 0.3f, 0.75f);
     b.flare = rng_range(r, 1.0f, 2.2f);
     b.long_sleeves = rng_chance(r, 0.5f);
     b.shorts = rng_chance(r, 0.25f);
+    if (b.stick) { /* lines and a round head */
+        b.thick = rng_range(r, 0.16f, 0.4f);
+        b.hip *= 0.35f;
+        b.shoulder *= rng_range(r, 0.2f, 0.7f);
+    }
     return b;
 }
 
@@ -135,6 +142,39 @@ static void build_skirt(Builder *b, const Build *k, const Pose p, int material)
             b->joint[v][1] = JOINT_R_HIP;
 }
 
+/* A cloth from the shoulders down the back, thin and closed; hangs from the chest and drags on the legs. */
+static void build_cape(Builder *b, const Build *k, const Pose p, float length)
+{
+    enum { ROWS = 10 };
+    float top = p[JOINT_NECK][1] - 0.03f, low = p[JOINT_PELVIS][1] - length * (k->thigh + k->shin);
+    Ring ring[ROWS];
+    for (int i = 0; i < ROWS; i++) { /* rising */
+        float t = 1 - (float)i / (ROWS - 1), y = top - t * (top - low), hip = p[JOINT_PELVIS][1];
+        bool below = y < hip;
+        float share = below ? CLAMP((hip - y) * 0.9f, 0.0f, 0.6f) : CLAMP((hip + 0.3f - y) / 0.3f, 0.0f, 1.0f);
+        ring[i] = (Ring){vec3(0, y, -0.1f - 0.13f * t), k->shoulder * (0.9f + 0.7f * t), 0.012f, below ? JOINT_PELVIS : JOINT_CHEST,
+                         below ? JOINT_L_HIP : JOINT_PELVIS, share, DRAWN_ACCENT};
+    }
+    int first = b->n_verts;
+    build_tube(b, ring, ROWS, 20, vec3(0, 0, 1), PART_TRUNK);
+    for (int v = first; v < b->n_verts; v++)
+        if (b->pos[v][0] < 0 && b->joint[v][1] == JOINT_L_HIP)
+            b->joint[v][1] = JOINT_R_HIP;
+}
+
+static void build_tail(Builder *b, Rng *r, const Pose p)
+{
+    enum { ROWS = 8 };
+    float thick = rng_range(r, 0.015f, 0.06f), length = rng_range(r, 0.2f, 0.7f), rise = rng_range(r, -0.8f, 0.8f), side = rng_range(r, -0.5f, 0.5f);
+    Ring ring[ROWS];
+    for (int i = 0; i < ROWS; i++) {
+        float t = (float)i / (ROWS - 1);
+        ring[i] = (Ring){vec3(side * length * t * t, p[JOINT_PELVIS][1] + rise * length * t * t, -0.08f - length * t), thick * (1.1f - 0.7f * t),
+                         thick * (1.1f - 0.7f * t), JOINT_PELVIS, JOINT_PELVIS, 0, DRAWN_SKIN};
+    }
+    build_tube(b, ring, ROWS, 8, vec3(0, 1, 0), PART_TRUNK);
+}
+
 static void build_face(Builder *b, Rng *r, Vec3 at, Vec3 h)
 {
     float eye = rng_range(r, 0.07f, 0.2f) * h.y, gap = rng_range(r, 0.28f, 0.42f) * h.x, rise = rng_range(r, -0.05f, 0.2f) * h.y;
@@ -224,16 +264,21 @@ static void build_person(Builder *b, const Build *k, Rng *r, const Pose p)
         build_ball(b, vec3(0.5f * (ankle.x + toe.x), 0.5f * high, 0.4f * ankle.z + 0.6f * toe.z - 0.01f), vec3(0.045f * (0.6f + 0.4f * g), 0.55f * high, 0.13f),
                    leg + 2, (Piece){DRAWN_SHOES, PART_NONE});
     }
+    if (k->cape)
+        build_cape(b, k, p, rng_range(r, 0.2f, 0.85f));
+    if (k->animal && rng_chance(r, 0.6f))
+        build_tail(b, r, p);
     if (k->skirt)
         build_skirt(b, k, p, rng_chance(r, 0.5f) ? DRAWN_TROUSERS : DRAWN_SHIRT);
     float narrow = rng_range(r, 0.72f, 1.05f), flat = rng_range(r, 0.8f, 1.0f);
     Vec3 h = vec3(k->head * narrow, k->head, k->head * flat);
     Vec3 at = vec3(0, p[JOINT_HEAD][1] + 0.75f * h.y, p[JOINT_HEAD][2] + 0.01f);
     build_ball(b, at, h, JOINT_HEAD, (Piece){DRAWN_SKIN, PART_HEAD});
-    build_face(b, r, at, h);
+    if (!k->stick || rng_chance(r, 0.5f))
+        build_face(b, r, at, h);
     if (k->animal)
         build_animal_head(b, r, at, h);
-    else
+    else if (!k->stick || rng_chance(r, 0.3f))
         build_hair(b, r, at, h);
 }
 
@@ -284,8 +329,8 @@ Mesh *drawn_body_make(Rng *r)
         build_person(&b, &k, r, rest);
     Mesh *m = build_finish(&b, rest);
     /* colours of a robot and of fur differ from people's; the dress asks for these */
-    m->feature[0] = k.robot ? FEATURE_OTHER : k.animal ? FEATURE_HAIR : FEATURE_SKIN;
-    snprintf(m->name, sizeof m->name, "%s", k.robot ? "drawn robot" : k.animal ? "drawn animal" : "drawn person");
+    m->feature[0] = k.robot ? FEATURE_OTHER : k.animal ? FEATURE_HAIR : k.stick ? FEATURE_HAT : FEATURE_SKIN;
+    snprintf(m->name, sizeof m->name, "drawn %s", k.robot ? "robot" : k.animal ? "animal" : k.stick ? "stick figure" : "person");
     return m;
 }
 
@@ -317,6 +362,14 @@ bool drawn_body_dress(struct SynthSource *s, Rng *r, const Mesh *m, Dress *d)
             continue;
         if (!figure_cloth(s, r, &d->material[i]))
             return false;
+    }
+    if (kind == FEATURE_HAT && rng_chance(r, 0.75f)) { /* stick figures are of one colour, at most with another head */
+        if (rng_chance(r, 0.6f))
+            rgb[0] = rgb[1] = rgb[2] = rng_range(r, 5, 50);
+        else
+            colour_draw(r, (ColourRange){{0, 1}, {0, 1}, {30, 250}}, rgb);
+        for (int i = rng_chance(r, 0.7f) ? DRAWN_SKIN : DRAWN_SHIRT; i <= DRAWN_HAIR; i++)
+            tint(&d->material[i], rgb);
     }
     rgb[0] = rgb[1] = rgb[2] = rng_range(r, 10, 60);
     tint(&d->material[DRAWN_DARK], rgb);

@@ -56,8 +56,10 @@ static bool find_doubt(BeatGrid *g, const Track *t)
     return g->reason[0] != 0;
 }
 
-static void fill_grid(BeatGrid *g, const Reading *r)
+static void fill_grid(BeatGrid *g, Reading *r)
 {
+    while (r->n > 0 && r->seconds[r->n - 1] > g->length)
+        r->n--;
     int *place = mem_alloc((size_t)r->n * sizeof(int));
     for (int i = 0; i < r->n; i++)
         place[i] = (i + r->metre - r->first) % r->metre + 1;

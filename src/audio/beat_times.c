@@ -96,10 +96,11 @@ static bool line_holds(const double *y, const double *w, int n, double a, double
     return total > 0 && inside > 0.7 * total;
 }
 
-static void even_out_locally(double *y, const double *raw, const double *w, int n)
+/* No beat leaves its pulse by more than four frames, so beats stay in order. */
+static void even_out_locally(double *y, const Reading *r, const double *raw, const double *w)
 {
     enum { REACH = 7 };
-    for (int i = 0; i < n; i++) {
+    for (int i = 0, n = r->n; i < n; i++) {
         double x[2 * REACH + 1], v[2 * REACH + 1], z[2 * REACH + 1];
         int m = 0;
         for (int j = MAX(i - REACH, 0); j <= MIN(i + REACH, n - 1); j++, m++) {
@@ -108,7 +109,8 @@ static void even_out_locally(double *y, const double *raw, const double *w, int 
             z[m] = raw[j];
             v[m] = (w[j] + 0.15) * near * near * near;
         }
-        y[i] = fit_at_zero(x, z, v, m, m > 4 ? 3 : 2);
+        double pulse = r->seconds[i] * TRACK_FPS, fit = fit_at_zero(x, z, v, m, m > 4 ? 3 : 2);
+        y[i] = CLAMP(fit, pulse - 4, pulse + 4);
     }
 }
 
@@ -161,7 +163,7 @@ void audio_refine_beats(Reading *r, const Onsets *o)
         for (int i = 0; i < n; i++)
             y[i] = a + b * i;
     else
-        even_out_locally(y, raw, w, n);
+        even_out_locally(y, r, raw, w);
     for (int i = 0; i < n; i++)
         r->seconds[i] = y[i] / TRACK_FPS;
     mem_free(raw);

@@ -6,7 +6,7 @@
 #include "motion/motion.h"
 #include "motion/motion_internal.h"
 
-#define HEADING_SMOOTH 0.2 /* seconds, deviation */
+#define HEADING_SMOOTH 0.1 /* seconds, deviation */
 
 void motion_unwrap(float *angle, int n)
 {

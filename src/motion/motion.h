@@ -97,7 +97,7 @@ int clip_find_hits(const Clip *c, double **seconds, float **depth);
 /* ---- heading (heading.c) ----------------------------------------------------------------------------------------------
  * Turning a frame by a changing angle turns its steps too: the path is integrated from turned steps, so the dancer keeps
  * walking the way he faces. */
-void clip_headings(const Clip *c, float *yaw);    /* [frames] unwrapped, smoothed over 0.2 s */
+void clip_headings(const Clip *c, float *yaw);    /* [frames] unwrapped, smoothed over 0.1 s */
 void clip_turn(Clip *c, float yaw);               /* all frames about the vertical through the origin */
 void clip_face_viewer(Clip *c);                   /* so that the mean heading is 0 */
 /* Faces the viewer and keeps the heading within ±limit: identity near 0, and smooth. Returns the range of the heading before

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define ENERGY_MEAN 1.0        /* s, deviation of the slow mean that energy is measured from */
-#define TURN_SMOOTH 0.2        /* s, deviation */
+#define TURN_SMOOTH 0.1        /* s, deviation */
 #define LOOP_TOLERANCE 1.25f   /* loops this much worse than the best count as good as it */
 #define LOOP_SPEED_WEIGHT 3.0f /* a difference of speed (per frame) against one of pose */
 

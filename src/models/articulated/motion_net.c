@@ -4,10 +4,9 @@
  *
  *   x = linear(z) + linear(song)                                     [B, T, width]
  *   c = silu(mlp(song) + mlp(level) + style + linear(energy))        [B, T, 128]: what a frame should know
- *   each layer:  (s1, t1, s2, t2) = linear(c)
- *                x += linear(attention(rotary(linear(norm(x) (1 + s1) + t1))))
+ *   each layer:  x += linear(attention(rotary(linear(norm(x) (1 + s1) + t1))))
  *                x += linear(gelu(linear(norm(x) (1 + s2) + t2)))
- *   x0 = linear(norm(x) (1 + s) + t)
+ *   x0 = linear(norm(x) (1 + s) + t)          all s and t are linears of c
  *
  * Scale and shift are per frame, so the music reaches every layer at its own time. Their linears start at zero.
  */
@@ -18,16 +17,18 @@
 
 enum { CONDITION = 128, MLP = 3, MAX_LAYERS = 16, EXTRA_COLUMNS = 2 };
 
+typedef struct Modulated { Norm norm; Linear scale, shift; } Modulated;
+
 typedef struct MotionLayer {
-    Norm norm1, norm2;
-    Linear modulation, qkv, out, up, down;
+    Modulated before_attention, before_mlp;
+    Linear q, k, v, out, up, down;
 } MotionLayer;
 
 struct MotionNet {
     MotionConfig config;
-    Linear in_z, in_song, song, level1, level2, energy, final_modulation, final;
+    Linear in_z, in_song, song, level1, level2, energy, final;
     Embedding style;
-    Norm final_norm;
+    Modulated before_final;
     MotionLayer layer[MAX_LAYERS];
     float *angles; /* [frames, dim/2] of the rotary positions */
     Param *mean, *std;
@@ -42,17 +43,30 @@ static void zero_linear_init(Linear *l, ParamSet *ps, const char *prefix, int64_
     l->bias = params_add(ps, name, SHAPE(out), INIT_ZERO, 0, false);
 }
 
+static void modulated_init(Modulated *m, ParamSet *ps, const char *prefix, int width)
+{
+    char name[96];
+    snprintf(name, sizeof name, "%s.norm", prefix);
+    norm_init(&m->norm, ps, name, NORM_LAYER, 1, width, 1e-5f, false);
+    snprintf(name, sizeof name, "%s.scale", prefix);
+    zero_linear_init(&m->scale, ps, name, CONDITION, width);
+    snprintf(name, sizeof name, "%s.shift", prefix);
+    zero_linear_init(&m->shift, ps, name, CONDITION, width);
+}
+
 static void layer_init(MotionLayer *l, ParamSet *ps, int index, int width)
 {
     char name[64];
-    snprintf(name, sizeof name, "layer.%d.norm1", index);
-    norm_init(&l->norm1, ps, name, NORM_LAYER, 1, width, 1e-5f, false);
-    snprintf(name, sizeof name, "layer.%d.norm2", index);
-    norm_init(&l->norm2, ps, name, NORM_LAYER, 1, width, 1e-5f, false);
-    snprintf(name, sizeof name, "layer.%d.modulation", index);
-    zero_linear_init(&l->modulation, ps, name, CONDITION, 4 * width);
-    snprintf(name, sizeof name, "layer.%d.qkv", index);
-    linear_init(&l->qkv, ps, name, width, 3 * width, true);
+    snprintf(name, sizeof name, "layer.%d.attention", index);
+    modulated_init(&l->before_attention, ps, name, width);
+    snprintf(name, sizeof name, "layer.%d.mlp", index);
+    modulated_init(&l->before_mlp, ps, name, width);
+    snprintf(name, sizeof name, "layer.%d.q", index);
+    linear_init(&l->q, ps, name, width, width, true);
+    snprintf(name, sizeof name, "layer.%d.k", index);
+    linear_init(&l->k, ps, name, width, width, true);
+    snprintf(name, sizeof name, "layer.%d.v", index);
+    linear_init(&l->v, ps, name, width, width, true);
     snprintf(name, sizeof name, "layer.%d.out", index);
     linear_init(&l->out, ps, name, width, width, true);
     snprintf(name, sizeof name, "layer.%d.up", index);
@@ -85,8 +99,7 @@ MotionNet *motion_net_create(const MotionConfig *c, ParamSet *ps)
     embedding_init(&net->style, ps, "condition.style", c->styles + 1, CONDITION);
     for (int i = 0; i < c->layers; i++)
         layer_init(&net->layer[i], ps, i, w);
-    norm_init(&net->final_norm, ps, "final.norm", NORM_LAYER, 1, w, 1e-5f, false);
-    zero_linear_init(&net->final_modulation, ps, "final.modulation", CONDITION, 2 * w);
+    modulated_init(&net->before_final, ps, "final", w);
     linear_init(&net->final, ps, "final.out", w, MOTION_VALUES, true);
     net->angles = make_angles(w / c->heads);
     net->mean = params_add(ps, "stats.mean", SHAPE(MOTION_VALUES), INIT_ZERO, 0, false);
@@ -124,25 +137,25 @@ static Node *build_condition(Graph *g, const MotionNet *net, MotionInputs in, in
     return op_reshape(g, c, SHAPE(batch * frames, CONDITION));
 }
 
-/* norm(x) (1 + scale) + shift, with scale and shift at channels `at` and at + width of m [B*T, ...]; x [B*T, width]. */
-static Node *modulated(Graph *g, const Norm *norm, Node *x, Node *m, int64_t at)
+/* norm(x) (1 + scale(c)) + shift(c); x [B*T, width], c [B*T, 128] */
+static Node *modulated(Graph *g, const Modulated *m, Node *x, Node *c)
 {
-    int64_t width = node_dim(x, -1);
-    return nn_norm_mod(g, norm, x, op_slice(g, m, 1, at, width), op_slice(g, m, 1, at + width, width), ACT_NONE);
+    return nn_norm_mod(g, &m->norm, x, nn_linear(g, &m->scale, c), nn_linear(g, &m->shift, c), ACT_NONE);
 }
 
 static Node *build_layer(Graph *g, const MotionNet *net, const MotionLayer *l, Node *x, Node *c, Shape tokens)
 {
     int64_t w = net->config.width;
     int heads = net->config.heads, dim = (int)w / heads;
-    Node *m = nn_linear(g, &l->modulation, c);
-    Node *qkv = nn_linear(g, &l->qkv, modulated(g, &l->norm1, x, m, 0));
-    qkv = op_reshape(g, qkv, SHAPE(tokens.d[0], tokens.d[1], 3 * w));
-    qkv = op_rope(g, qkv, 1, 2 * heads, dim, 0, net->angles, false); /* q and k lie side by side */
-    Node *a = op_attention(g, qkv, qkv, qkv, (AttentionOpts){.axis = 1, .heads = heads, .dim = dim, .k_at = w, .v_at = 2 * w});
+    Node *h = modulated(g, &l->before_attention, x, c);
+    Shape s = SHAPE(tokens.d[0], tokens.d[1], w);
+    Node *q = op_rope(g, op_reshape(g, nn_linear(g, &l->q, h), s), 1, heads, dim, 0, net->angles, false);
+    Node *k = op_rope(g, op_reshape(g, nn_linear(g, &l->k, h), s), 1, heads, dim, 0, net->angles, false);
+    Node *v = op_reshape(g, nn_linear(g, &l->v, h), s);
+    Node *a = op_attention(g, q, k, v, (AttentionOpts){.axis = 1, .heads = heads, .dim = dim});
     a = op_reshape(g, a, SHAPE(tokens.d[0] * tokens.d[1], w));
     x = op_add(g, nn_linear(g, &l->out, a), x);
-    Node *h = op_act(g, ACT_GELU_TANH, nn_linear(g, &l->up, modulated(g, &l->norm2, x, m, 2 * w)));
+    h = op_act(g, ACT_GELU_TANH, nn_linear(g, &l->up, modulated(g, &l->before_mlp, x, c)));
     return op_add(g, nn_linear(g, &l->down, h), x);
 }
 
@@ -159,7 +172,7 @@ Node *motion_net_build(Graph *g, const MotionNet *net, MotionInputs in)
         x = build_layer(g, net, &net->layer[i], x, c, SHAPE(batch, frames));
         graph_pop(g);
     }
-    x = modulated(g, &net->final_norm, x, nn_linear(g, &net->final_modulation, c), 0);
+    x = modulated(g, &net->before_final, x, c);
     return op_reshape(g, nn_linear(g, &net->final, x), SHAPE(batch, frames, MOTION_VALUES));
 }
 

@@ -4,8 +4,9 @@
  *
  *   loss = rows + 10 positions + 100 velocities + 100 contacts, each weighted per frame
  *   rows        squared error of standardised moves
- *   positions   squared error of the joints (leg lengths), through the canonical skeleton: one constant matrix walks the bones
- *   velocities  the same of their differences between frames
+ *   positions   squared error of the joints relative to the pelvis (leg lengths), through the canonical skeleton: one constant
+ *               matrix walks the bones
+ *   velocities  the same of the differences between frames, with the pelvis' own way
  *   contacts    squared step of a toe between two frames in which it is in contact
  *
  * Weight of a frame: min-SNR-5 of the level (at least 0.3, or the first steps of the sampler are never learnt), over 2; 0.05
@@ -43,7 +44,8 @@ typedef struct MotionTraining {
     TrainInput inputs[INPUTS];
     float mean[MOTION_VALUES], std[MOTION_VALUES]; /* copies that the workers read */
     float usual_speed;                             /* mean change of bone directions per frame */
-    float walk[MOVES_CONTACT * POSITIONS];         /* [54][54] standardised root and bones -> joint positions, but for a constant */
+    /* [54][54] standardised root and bones -> joint positions, but for a constant; and without the root's way */
+    float walk[MOVES_CONTACT * POSITIONS], bones[MOVES_CONTACT * POSITIONS];
 } MotionTraining;
 
 typedef struct MotionWorker { MovesWindow window; float noise[T * MOTION_VALUES]; } MotionWorker;
@@ -209,6 +211,8 @@ static void fill_walk(MotionTraining *t)
                         t->walk[row * POSITIONS + 3 * j + c] = t->std[row] * length[b] / MOTION_LEG;
                     }
         }
+    memcpy(t->bones, t->walk, sizeof t->bones);
+    memset(t->bones, 0, MOVES_BONES * POSITIONS * sizeof *t->bones);
 }
 
 /* ---- samples ------------------------------------------------------------------------------------------------------------------ */
@@ -302,14 +306,15 @@ static Node *task_build(void *net, Graph *g, int64_t batch, bool training)
     Node *weight = train_graph_input(g, &t->inputs[IN_WEIGHT], batch, JIG_F32);
     Node *contact = train_graph_input(g, &t->inputs[IN_CONTACT], batch, JIG_F32);
     Node *matrix = graph_const(g, (Tensor){JIG_F32, SHAPE(MOVES_CONTACT, POSITIONS), t->walk});
-    Node *wrong = op_sub(g, x0, target), *off = walk(g, wrong, matrix, batch);
+    Node *bones = graph_const(g, (Tensor){JIG_F32, SHAPE(MOVES_CONTACT, POSITIONS), t->bones});
+    Node *wrong = op_sub(g, x0, target), *off = walk(g, wrong, bones, batch), *way = walk(g, wrong, matrix, batch);
     Node *later = op_slice(g, weight, 1, 1, T - 1);
     Node *toes = op_slice(g, steps_of(g, walk(g, x0, matrix, batch)), 2, 3 * JOINT_L_TOE, 6);
     toes = op_reshape(g, toes, SHAPE(batch, T - 1, 2, 3));
     Node *held = op_mul(g, contact, op_reshape(g, later, SHAPE(batch, T - 1, 1, 1)));
     Node *loss = train_add_loss(g, NULL, "rows", 1, op_mean_all(g, op_mul(g, op_act(g, ACT_SQUARE, wrong), weight)));
     loss = train_add_loss(g, loss, "positions", 10, op_mean_all(g, op_mul(g, op_act(g, ACT_SQUARE, off), weight)));
-    loss = train_add_loss(g, loss, "velocities", 100, op_mean_all(g, op_mul(g, op_act(g, ACT_SQUARE, steps_of(g, off)), later)));
+    loss = train_add_loss(g, loss, "velocities", 100, op_mean_all(g, op_mul(g, op_act(g, ACT_SQUARE, steps_of(g, way)), later)));
     loss = train_add_loss(g, loss, "contacts", 100, op_mean_all(g, op_mul(g, op_act(g, ACT_SQUARE, toes), held)));
     if (!training)
         graph_output(g, "x0", x0);

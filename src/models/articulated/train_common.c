@@ -15,7 +15,7 @@ const char train_credits[] =
     "Microsoft Rocketbox avatars, (c) 2020 Microsoft, MIT. Noto Emoji, (c) 2013 Google LLC, Apache-2.0/OFL. "
     "Thanks to MakeHuman, Kenney, Open Peeps by Pablo Stanley, Poly Haven (all CC0).";
 
-const TrainTask *const articulated_tasks[] = {&pose_task, &flow_task, &pixels_task, &background_task};
+const TrainTask *const articulated_tasks[] = {&pose_task, &motion_task, &flow_task, &pixels_task, &background_task};
 const int articulated_n_tasks = ARRAY_LEN(articulated_tasks);
 
 const TrainTask *articulated_find_task(const char *name)

@@ -33,6 +33,7 @@ typedef struct Stretch {
 } Stretch;
 /* *out is the caller's (mem_free). frames: length of the dance; longest: of a stretch. Covers all frames without gaps. */
 int phrases_plan(const SongFeatures *f, const BeatGrid *grid, int frames, int longest, Stretch **out);
+bool compose_moves(const SongFeatures *f, const BeatGrid *grid, const ArticulatedOptions *o, Moves *out, Err *e); /* fills out's rows (compose.c) */
 
 /* ---- planes (planes.c) --------------------------------------------------------------------------------------------------
  * All work in place or into caller's arrays, threaded over rows, the same bits on any number of threads. */

@@ -2,7 +2,7 @@
  *
  * A song becomes moves. With M: stretch by stretch, each window beginning with the last three seconds of what was danced before
  * (memory of one window), noise and style by the phrase plan, seams taken out by inertia. Without M the moves are composed by
- * code (src/synth/choreography.h). Either way 25 frames a second for the whole song, with its beats.
+ * code (compose.c). Either way 25 frames a second for the whole song, with its beats.
  */
 #include "models/articulated/articulated_internal.h"
 
@@ -83,7 +83,7 @@ bool articulated_make_moves(ArticulatedModel *m, const float *samples, int64_t n
         ok = sample_moves(m->motion, &f, grid, o, out, p, e);
     } else if (ok) {
         log_line(LOG_WARNING, "there is no motion network: the moves are composed by code over the beat");
-        ok = compose_moves(&f, grid, o, out, p, e);
+        ok = compose_moves(&f, grid, o, out, e);
     }
     if (ok && audio_grid_has_beat(grid)) moves_set_beats(out, grid->seconds, grid->beat_in_bar, grid->n);
     if (ok && o->loop) moves_close_loop(out, MIN(LOOP_FADE, out->frames / 2));

@@ -28,6 +28,24 @@ static const Option rows[] = {
     {"warp", 0, OPT_CHOICE, offsetof(ArticulatedOptions, warp), 0, 0, "auto", "auto|puppet|flow", NULL, "how the picture is moved; auto: by networks where there are any"}};
 const OptTable articulated_options = {rows, ARRAY_LEN(rows)};
 
+static int even(float x) { return MAX(2 * (int)lroundf(x / 2), 16); }
+
+static void frame_size(const Picture *p, int64_t size, int *w, int *h)
+{
+    float scale = (float)size / (float)MAX(p->w, p->h);
+    *w = even((float)p->w * scale), *h = even((float)p->h * scale);
+}
+
+uint64_t articulated_bytes(const ArticulatedModel *m, const Picture *picture, double seconds, const ArticulatedOptions *o)
+{
+    int w, h;
+    frame_size(picture, o->size, &w, &h);
+    uint64_t source = (uint64_t)picture->w * (uint64_t)picture->h, frame = (uint64_t)w * (uint64_t)h;
+    /* cutting out: floats at the picture's size; then the texture's layers, the filling of the background, moves and poses */
+    uint64_t bytes = source * 4 * 8 + frame * 400 + (uint64_t)(seconds * MOTION_FPS) * (sizeof(FramePose) + 3 * sizeof(MovesRow));
+    return bytes + (m ? (uint64_t)strlen(m->networks) * 60000000 : 0);
+}
+
 struct ArticulatedSession {
     int w, h;
     double fps;
@@ -39,14 +57,6 @@ struct ArticulatedSession {
     PuppetWarp *puppet;
     Dance dance;
 };
-
-static int even(float x) { return MAX(2 * (int)lroundf(x / 2), 16); }
-
-static void frame_size(const Picture *p, int64_t size, int *w, int *h)
-{
-    float scale = (float)size / (float)MAX(p->w, p->h);
-    *w = even((float)p->w * scale), *h = even((float)p->h * scale);
-}
 
 static bool parse_colour(const char *text, uint8_t rgb[3], Err *e)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which joint of a BVH tree is which of ours. Names are cut into words (at separators and capitals), the side is taken out,
- * and what remains is looked up in a table of the names that Mixamo, CMU, Rokoko, SMPL, Unreal, Blender, MakeHuman,
- * AnimatedDrawings and 3ds Max use. The chest needs no name: it is where the arms branch off.
+ * Which joint of a BVH tree is which of ours. Names are cut into words (at separators and capitals), the side is taken
+ * out, and what remains is looked up in a table of the names that Mixamo, CMU, Rokoko, SMPL, Unreal, Blender,
+ * MakeHuman, AnimatedDrawings and 3ds Max use. The chest needs no name: it is where the arms branch off.
  */
 #include "motion/motion.h"
 #include "motion/motion_internal.h"
@@ -10,8 +10,8 @@
 #include <ctype.h>
 #include <string.h>
 
-/* Names without side, in order of preference: a tree that has both Wrist and Hand turns its hand at the wrist; one that has
- * both Arm and Shoulder calls the collar bone Shoulder. For sided joints the left one is given. */
+/* Names without side, in order of preference: a tree that has both Wrist and Hand turns its hand at the wrist; one that
+ * has both Arm and Shoulder calls the collar bone Shoulder. For sided joints the left one is given. */
 typedef struct Alias { int joint; const char *names; } Alias;
 static const Alias aliases[] = {
     {JOINT_PELVIS, "hips pelvis hip root"},
@@ -54,7 +54,8 @@ static void split(const char *name, Words *w)
     int kept = 0;
     for (int i = 0; i < n; i++) {
         const char *x = w->word[i];
-        int side = strcmp(x, "left") == 0 || strcmp(x, "l") == 0 ? 1 : strcmp(x, "right") == 0 || strcmp(x, "r") == 0 ? 2 : 0;
+        int side = strcmp(x, "left") == 0 || strcmp(x, "l") == 0 ? 1 : strcmp(x, "right") == 0 || strcmp(x, "r") == 0
+            ? 2 : 0;
         if (side)
             w->side = side;
         else if (kept++ != i)
@@ -113,7 +114,8 @@ static bool taken(const int joint[MOTION_JOINTS], int node)
     return false;
 }
 
-static int find(const Alias *a, int side, const Words *words, const BvhNode *node, int n, const int joint[MOTION_JOINTS])
+static int find(const Alias *a, int side, const Words *words, const BvhNode *node, int n,
+                const int joint[MOTION_JOINTS])
 {
     int best = -1, best_rank = 1 << 20;
     for (int i = 0; i < n; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * BVH in. A tree of joints with offsets and channels, then one line of numbers a frame. World = parent's world * local,
- * local = R1 R2 R3 in the order of the channels, degrees; a position channel replaces the offset. What is not true of all
- * files is found out: the axis that is up, the scale (from the legs), which joint is which (bvh_names.c).
+ * local = R1 R2 R3 in the order of the channels, degrees; a position channel replaces the offset. What is not true of
+ * all files is found out: the axis that is up, the scale (from the legs), which joint is which (bvh_names.c).
  */
 #include "motion/motion.h"
 #include "motion/motion_internal.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * BVH out: our skeleton in centimetres, mean bone lengths of the clip. Poses are positions, so each bone is turned on its own,
- * by the least rotation from the T-pose. A BVH joint turns all that hangs on it; where several bones share a start
- * (pelvis, neck) each therefore gets a node of no length first, named "pelvis_l_hip". The pelvis carries the heading.
+ * BVH out: our skeleton in centimetres, mean bone lengths of the clip. Poses are positions, so each bone is turned on
+ * its own, by the least rotation from the T-pose. A BVH joint turns all that hangs on it; where several bones share a
+ * start (pelvis, neck) each therefore gets a node of no length first, named "pelvis_l_hip". The pelvis carries the
+ * heading.
  */
 #include "motion/motion.h"
 #include "motion/motion_internal.h"
@@ -52,8 +53,8 @@ static void close_node(FILE *f, int depth)
     fprintf(f, "}\n");
 }
 
-/* The joint at the far end of a bone, what hangs on it, and the nodes of no length. order[] gets the bones whose turn each
- * node's rotation channels hold (-1: none), in the order of the file. */
+/* The joint at the far end of a bone, what hangs on it, and the nodes of no length. order[] gets the bones whose turn
+ * each node's rotation channels hold (-1: none), in the order of the file. */
 static void write_joint(FILE *f, int depth, int joint, V3 offset, const V3 rest[MOTION_BONES],
                         const float length[MOTION_BONES], int *order, int *n)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Clips: poses at a steady rate. Cutting, resampling, smoothing, the floor, glitches, pose hits (data/README.md section 2)
- * and the motion on the canonical body. Files are read and written in dmot.c and bvh_*.c.
+ * Clips: poses at a steady rate. Cutting, resampling, smoothing, the floor, glitches, pose hits (data/README.md section
+ * 2) and the motion on the canonical body. Files are read and written in dmot.c and bvh_*.c.
  */
 #include "motion/motion.h"
 #include "motion/motion_internal.h"
@@ -122,7 +122,8 @@ double clip_floor(const Clip *c)
     float *low = mem_alloc((size_t)c->frames * sizeof *low);
     for (int t = 0; t < c->frames; t++) {
         const Pose *p = &c->pose[t];
-        low[t] = MIN(MIN((*p)[JOINT_L_TOE][1], (*p)[JOINT_R_TOE][1]), MIN((*p)[JOINT_L_ANKLE][1], (*p)[JOINT_R_ANKLE][1]));
+        low[t] = MIN(MIN((*p)[JOINT_L_TOE][1], (*p)[JOINT_R_TOE][1]),
+                     MIN((*p)[JOINT_L_ANKLE][1], (*p)[JOINT_R_ANKLE][1]));
     }
     qsort(low, (size_t)c->frames, sizeof *low, by_value);
     double floor = low[c->frames / 50];
@@ -130,7 +131,7 @@ double clip_floor(const Clip *c)
     return floor;
 }
 
-/* ---- the canonical body --------------------------------------------------------------------------------------------- */
+/* ---- the canonical body ------------------------------------------------------------------------------------------ */
 
 /* Bones of the trunk and the frame they are told in. */
 static const struct { int bone; bool chest; } structure[] = {
@@ -174,8 +175,8 @@ static void structure_corrections(const Clip *c, M3 correction[ARRAY_LEN(structu
     }
 }
 
-/* How much of the distance between a foot and the middle of the hips belongs to the hip's width: half of it, so that wide
- * hips neither cross the legs nor leave them straddled. */
+/* How much of the distance between a foot and the middle of the hips belongs to the hip's width: half of it, so that
+ * wide hips neither cross the legs nor leave them straddled. */
 #define HIP_WIDTH_KEPT 0.5f
 
 static void place_leg(const Pose in, Pose out, const float length[MOTION_BONES], float scale, int hip, int first_bone)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Folders of clips: which files there are, which family each is of, which are held out, and what index.tsv (bad intervals)
- * and hits.tsv (pose hits) say of them; their form is in data/README.md section 2. Both files may be absent.
+ * Folders of clips: which files there are, which family each is of, which are held out, and what index.tsv (bad
+ * intervals) and hits.tsv (pose hits) say of them; their form is in data/README.md section 2. Both files may be absent.
  */
 #include "motion/motion.h"
 
@@ -59,7 +59,8 @@ static bool add_clips(ClipIndex *x, Growing *g, const char *folder, const char *
             g->room = MAX(64, 2 * g->room);
             g->entry = mem_resize(g->entry, (size_t)g->room * sizeof *g->entry);
         }
-        g->entry[g->n++] = (ClipEntry){.path = path, .name = name, .family = family_of(name), .held_out = clip_is_held_out(name)};
+        g->entry[g->n++] = (ClipEntry){.path = path, .name = name, .family = family_of(name),
+                                       .held_out = clip_is_held_out(name)};
     }
     return true;
 }
@@ -129,7 +130,8 @@ static bool hits_line(ClipIndex *x, char *line, Err *e)
     return true;
 }
 
-static bool read_table(ClipIndex *x, const char *folder, const char *file, bool (*line)(ClipIndex *, char *, Err *), Err *e)
+static bool read_table(ClipIndex *x, const char *folder, const char *file, bool (*line)(ClipIndex *, char *, Err *),
+                       Err *e)
 {
     char *path = arena_printf(x->arena, "%s/%s", folder, file), *text, *save = NULL;
     if (!file_exists(path))

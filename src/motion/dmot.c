@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * DMOT files: ASCII header lines "key value", an empty line, then little-endian float32 of frames x 18 joints x (x, y, z).
- * Keys that are used: fps, frames, joints (the count and the 18 names in our order). Others are read over. Also reading by
- * content: DMOT or BVH.
+ * DMOT files: ASCII header lines "key value", an empty line, then little-endian float32 of frames x 18 joints x, y, z.
+ * Keys that are used: fps, frames, joints (the count and the 18 names in our order). Others are read over. Also reading
+ * by content: DMOT or BVH.
  */
 #include "motion/motion.h"
 #include "motion/motion_internal.h"
@@ -97,7 +97,8 @@ bool clip_parse_dmot(Clip *c, const void *data, size_t size, const char *name, E
     for (int64_t i = 0; i < h.frames * MOTION_JOINTS * 3; i++)
         if (!(fabsf(x[i]) <= 1e4f)) {
             clip_finish(c);
-            return err_set(e, "%s: frame %lld, joint %s is not within 10 km", name, (long long)(i / (MOTION_JOINTS * 3)),
+            return err_set(e, "%s: frame %lld, joint %s is not within 10 km", name,
+                           (long long)(i / (MOTION_JOINTS * 3)),
                            motion_joint_names[i / 3 % MOTION_JOINTS]);
         }
     return true;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Feet that stand still. Contacts are found from height and speed of the toe joint. To hold them, each contact gets one place
- * on the floor, the mean of where the toe is; what the foot lacks to it is interpolated smoothly through the steps between; the root takes
- * the part that both feet share, and the legs the rest by two-bone inverse kinematics. Where a leg would have to be longer
- * than it is, the pelvis comes down.
+ * Feet that stand still. Contacts are found from height and speed of the toe joint. To hold them, each contact gets one
+ * place on the floor, the mean of where the toe is; what the foot lacks to it is interpolated smoothly through the
+ * steps between; the root takes the part that both feet share, and the legs the rest by two-bone inverse kinematics.
+ * Where a leg would have to be longer than it is, the pelvis comes down.
  */
 #include "motion/motion.h"
 #include "motion/motion_internal.h"
@@ -96,7 +96,7 @@ void clip_find_contacts(const Clip *c, Contacts *contact)
     mem_free(floor);
 }
 
-/* ---- holding ---------------------------------------------------------------------------------------------------------- */
+/* ---- holding ----------------------------------------------------------------------------------------------------- */
 
 /* lack[t]: from the foot to where it should be. Constant before the first and after the last contact. */
 static void fill_lack(const Clip *c, const Contacts *contact, int foot, float floor, V3 *lack)

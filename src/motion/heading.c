@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which way a dancer faces, and turning him: a flat picture cannot show its back. Where the turn changes over time the path is
- * integrated from turned steps, so that feet leave the floor as little as before.
+ * Which way a dancer faces, and turning him: a flat picture cannot show its back. Where the turn changes over time the
+ * path is integrated from turned steps, so that feet leave the floor as little as before.
  */
 #include "motion/motion.h"
 #include "motion/motion_internal.h"

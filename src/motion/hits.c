@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the speed of the joints tells: capture glitches, and pose hits, the moments at which a dancer arrives (minima of the
- * summed speed of wrists, ankles and pelvis; data/README.md sections 2 and 4).
+ * What the speed of the joints tells: capture glitches, and pose hits, the moments at which a dancer arrives (minima of
+ * the summed speed of wrists, ankles and pelvis; data/README.md sections 2 and 4).
  */
 #include "motion/motion.h"
 #include "motion/motion_internal.h"

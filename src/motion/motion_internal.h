@@ -10,13 +10,13 @@
 
 void clip_lift(Clip *c, float by);
 
-/* ---- heading.c ---- */
+/* ---- heading.c --------------------------------------------------------------------------------------------------- */
 void motion_unwrap(float *angle, int n); /* no leaps of more than half a turn */
-/* yaw[n] unwrapped -> by how much each frame has to be turned to face the viewer on average and stay within ±limit. Returns
- * the range of yaw. */
+/* yaw[n] unwrapped -> by how much each frame has to be turned to face the viewer on average and stay within ±limit.
+ * Returns the range of yaw. */
 float motion_limiting_turn(float *yaw, int n, float limit);
 
-/* ---- BVH (bvh_read.c, bvh_names.c) ---- */
+/* ---- BVH (bvh_read.c, bvh_names.c) ------------------------------------------------------------------------------- */
 enum { BVH_MAX_NODES = 2048, BVH_NAME = 96 };
 
 typedef struct BvhNode {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Small vectors and rotations for motion: V3 with the usual operations, 3x3 rotations as rows of a matrix that is applied
- * to columns. Private to src/motion.
+ * Small vectors and rotations for motion: V3 with the usual operations, 3x3 rotations as rows of a matrix that is
+ * applied to columns. Private to src/motion.
  */
 #ifndef JIG_MOTION_VEC_H
 #define JIG_MOTION_VEC_H
@@ -74,7 +74,8 @@ static inline M3 m3_axis(int axis, float angle)
     return r;
 }
 
-/* The least rotation that takes unit vector a to unit vector b. Opposite vectors: half a turn about some axis across a. */
+/* The least rotation that takes unit vector a to unit vector b. Opposite vectors: half a turn about some axis across
+ * a. */
 static inline M3 m3_between(V3 a, V3 b)
 {
     V3 k = v3_cross(a, b);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Moves: motion without a body, T x 56 at 25 frames a second (spec of the articulated model, section 1). Making them from
- * clips, posing bodies with them, and the bookkeeping of the struct. Edits are in moves_edit.c and moves_time.c.
+ * Moves: motion without a body, T x 56 at 25 frames a second (spec of the articulated model, section 1). Making them
+ * from clips, posing bodies with them, and the bookkeeping of the struct. Edits are in moves_edit.c and moves_time.c.
  */
 #include "motion/motion.h"
 #include "motion/motion_internal.h"
@@ -104,7 +104,7 @@ bool moves_check(const Moves *m, Err *e)
     return true;
 }
 
-/* ---- clips ------------------------------------------------------------------------------------------------------------- */
+/* ---- clips ------------------------------------------------------------------------------------------------------- */
 
 bool moves_from_poses(const Clip *c, const Contacts *contact, Moves *out, Err *e)
 {

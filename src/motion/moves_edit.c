@@ -92,7 +92,7 @@ void moves_scale_energy(Moves *m, const float *factor, float all)
     moves_normalise(m);
 }
 
-/* ---- seams and loops -------------------------------------------------------------------------------------------------- */
+/* ---- seams and loops --------------------------------------------------------------------------------------------- */
 
 /* A curve that begins as `value` with `slope` (per frame) and comes to rest at 0 after `frames`. */
 static float dying(float value, float slope, int frames, float t)

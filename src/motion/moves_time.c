@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Moves at another speed: resampling along any rising curve of time, and retiming from one beat grid to another (spec of
- * the articulated model, section 1).
+ * Moves at another speed: resampling along any rising curve of time, and retiming from one beat grid to another (spec
+ * of the articulated model, section 1).
  */
 #include "motion/motion.h"
 #include "motion/motion_internal.h"

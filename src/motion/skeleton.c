@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The skeleton of DMOT: 18 joints, 17 bones, their names and mirror images, the canonical adult, and what is asked of one
- * pose: directions, lengths, heading, the frames of pelvis and rib cage; two-bone inverse kinematics.
+ * The skeleton of DMOT: 18 joints, 17 bones, their names and mirror images, the canonical adult, and what is asked of
+ * one pose: directions, lengths, heading, the frames of pelvis and rib cage; two-bone inverse kinematics.
  */
 #include "motion/motion.h"
 #include "motion/motion_vec.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Dances composed over the beat. Phrases (dance_phrase.c) become time lines: where each foot goes and when, where the weight is,
- * which pose each arm strikes; hips and rib cage follow curves over the count. Hips lead, the chest follows, arms arrive on
- * the count with a little follow-through. Each frame is then posed by dance_body.c.
+ * Dances composed over the beat. Phrases (dance_phrase.c) become time lines: where each foot goes and when, where the
+ * weight is, which pose each arm strikes; hips and rib cage follow curves over the count. Hips lead, the chest follows,
+ * arms arrive on the count with a little follow-through. Each frame is then posed by dance_body.c.
  */
 #include "synth/dance_internal.h"
 
@@ -14,7 +14,7 @@
 #define ARM_QUICKEST 0.26 /* seconds from one pose to the next */
 #define MARGIN 0.6 /* seconds around the piece, so that smoothing sees what comes before and after */
 
-/* ---- time lines ---------------------------------------------------------------------------------------------------------- */
+/* ---- time lines -------------------------------------------------------------------------------------------------- */
 
 typedef struct FootKey { double start, at; Foot to; float arc; bool takes_weight; } FootKey;
 typedef struct ArmKey { double start, at; float upper[3], fore[3]; } ArmKey;
@@ -77,7 +77,7 @@ static void add_arm(const Dancer *d, Lines *l, int arm, char code, float size, d
     line[l->arms[arm]++] = key;
 }
 
-/* ---- writing phrases ------------------------------------------------------------------------------------------------------ */
+/* ---- writing phrases --------------------------------------------------------------------------------------------- */
 
 static Foot foot_at(const Phrase *p, int foot, float x, float z, float yaw)
 {
@@ -156,7 +156,8 @@ static void write_weights(Lines *l)
     int at[2] = {0, 0};
     l->weight[l->weights++] = (WeightKey){-1e9, 0};
     while (at[0] < l->feet[0] || at[1] < l->feet[1]) {
-        int foot = at[1] >= l->feet[1] || (at[0] < l->feet[0] && l->foot[0][at[0]].start <= l->foot[1][at[1]].start) ? 0 : 1;
+        int foot = at[1] >= l->feet[1] || (at[0] < l->feet[0] && l->foot[0][at[0]].start <= l->foot[1][at[1]].start)
+            ? 0 : 1;
         const FootKey *k = &l->foot[foot][at[foot]++];
         const FootKey *other = at[1 - foot] < l->feet[1 - foot] ? &l->foot[1 - foot][at[1 - foot]] : NULL;
         const FootKey *before = at[1 - foot] ? &l->foot[1 - foot][at[1 - foot] - 1] : NULL;
@@ -169,7 +170,7 @@ static void write_weights(Lines *l)
     }
 }
 
-/* ---- reading the time lines ---------------------------------------------------------------------------------------------- */
+/* ---- reading the time lines -------------------------------------------------------------------------------------- */
 
 static float smooth(float x) { return x <= 0 ? 0 : x >= 1 ? 1 : x * x * (3 - 2 * x); }
 
@@ -189,7 +190,8 @@ static Foot read_foot(const FootKey *line, int n, double t, int *hint)
                   .pitch = from.pitch + m * (to.pitch - from.pitch) + 2.5f * k->arc * up, .contact = false};
 }
 
-/* A direction on the way from a to b. Opposite ones go round by the front and the outside, as arms do; mix may pass 1 a little. */
+/* A direction on the way from a to b. Opposite ones go round by the front and the outside, as arms do; mix may pass 1
+ * a little. */
 static void swing(const float a[3], const float b[3], float mix, float out[3])
 {
     static const float round_by[3] = {0.45f, 0, 0.9f};
@@ -222,7 +224,7 @@ static float read_weight(const Lines *l, double t, int *hint)
     return a->side + (b->side - a->side) * smooth(1 - (float)(b->at - t) / MAX(way, 0.02f));
 }
 
-/* ---- hips and trunk -------------------------------------------------------------------------------------------------------- */
+/* ---- hips and trunk ---------------------------------------------------------------------------------------------- */
 
 static float pulse(double c) { return 0.5f + 0.5f * cosf((float)(2 * M_PI * (c - floor(c)))); }
 
@@ -239,7 +241,8 @@ static float swap_sides(double c, float snap)
 static void add_trunk(Body *b, const Phrase *p, double c, float w)
 {
     float a = p->size * w * (p->mirrored ? -1 : 1), e = p->size * w;
-    float hips = swap_sides(c + 0.05, p->snap), chest = swap_sides(c + 0.02, p->snap), turn = (float)(M_PI * fmod(c, 4));
+    float hips = swap_sides(c + 0.05, p->snap), chest = swap_sides(c + 0.02, p->snap),
+        turn = (float)(M_PI * fmod(c, 4));
     switch (p->trunk) {
     case TRUNK_NONE: case TRUNK_KINDS: break;
     case TRUNK_GROOVE:
@@ -312,7 +315,7 @@ static void add_life(Body *b, uint64_t seed, double t, float size)
             b->upper[side][k] += 0.04f * size * wander(seed, 5 + 3 * side + k, t);
 }
 
-/* ---- frames ------------------------------------------------------------------------------------------------------------------ */
+/* ---- frames ------------------------------------------------------------------------------------------------------ */
 
 static void add_phrase(Body *b, const Dancer *d, const Phrase *p, double count, float w)
 {
@@ -331,7 +334,8 @@ static void add_phrase(Body *b, const Dancer *d, const Phrase *p, double count, 
 
 typedef struct Reader { int foot[2], arm[2], weight; } Reader;
 
-static void read_body(const Dancer *d, const Lines *l, const Phrase *phrase, int first, int n, double t, Reader *at, Body *b)
+static void read_body(const Dancer *d, const Lines *l, const Phrase *phrase, int first, int n, double t, Reader *at,
+                      Body *b)
 {
     dance_body_rest(b);
     for (int side = 0; side < 2; side++) {
@@ -349,7 +353,8 @@ static void read_body(const Dancer *d, const Lines *l, const Phrase *phrase, int
     double count = dancer_count_at(d, t);
     int k = CLAMP((int)floor(count / d->counts) - first, 0, n - 1);
     double into = count - (double)(first + k) * d->counts;
-    float share = k + 1 < n ? smooth((float)(into - (d->counts - 0.75)) / 0.75f) : 0; /* the next phrase comes in early */
+    /* the next phrase comes in early */
+    float share = k + 1 < n ? smooth((float)(into - (d->counts - 0.75)) / 0.75f) : 0;
     double from_start = fmod(fmod(count, d->counts) + d->counts, d->counts);
     add_phrase(b, d, &phrase[k], from_start, 1 - share);
     if (share > 0)
@@ -361,12 +366,15 @@ static void read_body(const Dancer *d, const Lines *l, const Phrase *phrase, int
 static void settle(Body *body, int n, double fps)
 {
     static const struct { size_t field; double seconds; } fields[] = {
-        {offsetof(Body, x), 0.07}, {offsetof(Body, z), 0.07}, {offsetof(Body, drop), 0.035}, {offsetof(Body, yaw), 0.08},
-        {offsetof(Body, roll), 0.05}, {offsetof(Body, pitch), 0.05}, {offsetof(Body, twist), 0.04}, {offsetof(Body, lean), 0.05},
+        {offsetof(Body, x), 0.07}, {offsetof(Body, z), 0.07}, {offsetof(Body, drop), 0.035},
+        {offsetof(Body, yaw), 0.08},
+        {offsetof(Body, roll), 0.05}, {offsetof(Body, pitch), 0.05}, {offsetof(Body, twist), 0.04},
+        {offsetof(Body, lean), 0.05},
         {offsetof(Body, bend), 0.045}, {offsetof(Body, head_nod), 0.05}, {offsetof(Body, head_yaw), 0.1},
         {offsetof(Body, head_tilt), 0.08}};
     for (size_t k = 0; k < ARRAY_LEN(fields); k++)
-        motion_smooth((float *)((char *)body + fields[k].field), n, (int)(sizeof *body / sizeof(float)), fields[k].seconds * fps);
+        motion_smooth((float *)((char *)body + fields[k].field), n, (int)(sizeof *body / sizeof(float)),
+                      fields[k].seconds * fps);
     for (int side = 0; side < 2; side++)
         for (int i = 0; i < 3; i++) {
             motion_smooth(&body->upper[side][i], n, (int)(sizeof *body / sizeof(float)), 0.03 * fps);
@@ -388,7 +396,8 @@ static bool pose_bodies(Body *body, int margin, Clip *out, Contacts *contact)
 static bool piece_init(Clip *out, double seconds, double fps, Err *e)
 {
     if (!(seconds > 0 && seconds <= 7200) || !(fps >= 1 && fps <= 1000))
-        return err_set(e, "a dance of %g s at %g frames a second: up to 7200 s, 1 to 1000 frames are possible", seconds, fps);
+        return err_set(e, "a dance of %g s at %g frames a second: up to 7200 s, 1 to 1000 frames are possible", seconds,
+                       fps);
     return clip_init(out, MAX((int)lround(seconds * fps), 1), fps, e);
 }
 
@@ -402,7 +411,8 @@ bool choreography_compose(const DanceBeats *b, const DanceOptions *o, Clip *out,
     snprintf(out->name, sizeof out->name, "composed %s", dance_family_name(o->family));
     int margin = (int)ceil(MARGIN * o->fps), n = out->frames + 2 * margin;
     int first = (int)floor(dancer_count_at(&d, o->start - MARGIN) / d.counts) - 2;
-    int last = (int)floor(dancer_count_at(&d, o->start + o->seconds + MARGIN) / d.counts) + 1, phrases = last - first + 1;
+    int last = (int)floor(dancer_count_at(&d, o->start + o->seconds + MARGIN) / d.counts) + 1,
+        phrases = last - first + 1;
     Phrase *phrase = mem_alloc((size_t)phrases * sizeof *phrase);
     Body *body = mem_alloc((size_t)n * sizeof *body);
     lines_init(&l, phrases * 26 + 4);
@@ -427,7 +437,7 @@ bool choreography_compose(const DanceBeats *b, const DanceOptions *o, Clip *out,
     return true;
 }
 
-/* ---- idle ---------------------------------------------------------------------------------------------------------------- */
+/* ---- idle -------------------------------------------------------------------------------------------------------- */
 
 bool choreography_idle(uint64_t seed, double seconds, double fps, Clip *out, Contacts *contact, Err *e)
 {

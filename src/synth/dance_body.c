@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From what a dancer thinks of (where the feet stand, how the hips tilt, where the arms point) to the positions of the joints on
- * the canonical body: frames of pelvis and rib cage, legs by two-bone inverse kinematics, arms by their directions.
+ * From what a dancer thinks of (where the feet stand, how the hips tilt, where the arms point) to the positions of the
+ * joints on the canonical body: frames of pelvis and rib cage, legs by two-bone inverse kinematics, arms by their
+ * directions.
  */
 #include "synth/dance_internal.h"
 #include "synth/synth_vec.h"
@@ -63,7 +64,7 @@ void dance_body_rest(Body *b)
     }
 }
 
-/* ---- trunk and arms ----------------------------------------------------------------------------------------------------- */
+/* ---- trunk and arms ---------------------------------------------------------------------------------------------- */
 
 static void place_arm(const Body *b, const Frame *chest, int side, Pose out)
 {
@@ -97,7 +98,7 @@ static void place_trunk(const Body *b, const Frame *pelvis, Vec3 root, Pose out)
         place_arm(b, &chest, side, out);
 }
 
-/* ---- legs ---------------------------------------------------------------------------------------------------------------- */
+/* ---- legs -------------------------------------------------------------------------------------------------------- */
 
 /* From the ball of the foot to the ankle: the rest's, turned by the foot's yaw, the heel raised by its pitch. */
 static Vec3 ball_to_ankle(const Foot *f, int side)
@@ -118,7 +119,8 @@ static Vec3 ankle_goal(const Body *b, int side)
 static float soft_least(float a, float b, float c)
 {
     float low = fminf(a, fminf(b, c));
-    return low - logf(expf(-SOFTNESS * (a - low)) + expf(-SOFTNESS * (b - low)) + expf(-SOFTNESS * (c - low))) / SOFTNESS;
+    return low - logf(expf(-SOFTNESS * (a - low)) + expf(-SOFTNESS * (b - low)) +
+                      expf(-SOFTNESS * (c - low))) / SOFTNESS;
 }
 
 static float pelvis_height(const Body *b, const Frame *pelvis, float leg)
@@ -127,7 +129,8 @@ static float pelvis_height(const Body *b, const Frame *pelvis, float leg)
     for (int side = 0; side < 2; side++) {
         Vec3 hip = in_frame(pelvis, side ? -0.095f : 0.095f, 0, 0), ankle = ankle_goal(b, side);
         float dx = b->x + hip.x - ankle.x, dz = b->z + hip.z - ankle.z, r = REACH * leg;
-        limit[side] = b->foot[side].y > 0.15f ? wish + 1 : ankle.y - hip.y + sqrtf(fmaxf(r * r - dx * dx - dz * dz, 0.01f));
+        limit[side] = b->foot[side].y > 0.15f ? wish + 1
+            : ankle.y - hip.y + sqrtf(fmaxf(r * r - dx * dx - dz * dz, 0.01f));
     }
     return soft_least(wish, limit[0], limit[1]);
 }
@@ -141,7 +144,8 @@ static void place_leg(const Body *b, const Frame *pelvis, int side, Pose out)
     Vec3 ahead = vec3_add(vec3_scale(vec3(sinf(f->yaw), 0, cosf(f->yaw)), 0.6f), vec3_scale(pelvis->front, 0.4f));
     Vec3 pole = vec3_add(ahead, vec3_scale(pelvis->left, side ? -0.15f : 0.15f));
     float target[3] = {goal.x, goal.y, goal.z}, towards[3] = {pole.x, pole.y, pole.z};
-    limb_solve(out[hip], target, rest_distance(JOINT_L_HIP, JOINT_L_KNEE), rest_distance(JOINT_L_KNEE, JOINT_L_ANKLE), towards, 0,
+    limb_solve(out[hip], target, rest_distance(JOINT_L_HIP, JOINT_L_KNEE), rest_distance(JOINT_L_KNEE, JOINT_L_ANKLE),
+               towards, 0,
                out[hip + 1], out[hip + 2]);
     put(out, toe, vec3_sub(vec3_from(out[hip + 2]), ball_to_ankle(f, side)));
 }

@@ -7,9 +7,10 @@
 
 #include "synth/moves_source.h"
 
-/* ---- vocabulary (dance_steps.c): all told for the left side; counts begin at 0 -------------------------------------------------- */
+/* ---- vocabulary (dance_steps.c): all told for the left side; counts begin at 0 ----------------------------------- */
 
-/* A foot arrives somewhere: `at` counts after the beginning of the pattern, having left the floor `dur` counts before. */
+/* A foot arrives somewhere: `at` counts after the beginning of the pattern, having left the floor `dur` counts
+ * before. */
 typedef struct FootStep {
     float at;
     uint8_t foot;      /* 0 left, 1 right */
@@ -54,14 +55,15 @@ extern const ArmPattern dance_arms[];
 extern const int dance_arms_count;
 
 typedef enum TrunkKind {
-    TRUNK_NONE, TRUNK_GROOVE, TRUNK_HIP_SWAY, TRUNK_HIP_CIRCLE, TRUNK_SHIMMY, TRUNK_BODY_ROLL, TRUNK_CHEST_POP, TRUNK_TWIST,
+    TRUNK_NONE, TRUNK_GROOVE, TRUNK_HIP_SWAY, TRUNK_HIP_CIRCLE, TRUNK_SHIMMY, TRUNK_BODY_ROLL, TRUNK_CHEST_POP,
+        TRUNK_TWIST,
     TRUNK_LEAN, TRUNK_BANG, TRUNK_KINDS
 } TrunkKind;
 typedef struct TrunkPattern { TrunkKind kind; unsigned families; float lo, hi; } TrunkPattern;
 extern const TrunkPattern dance_trunks[];
 extern const int dance_trunks_count;
 
-/* ---- phrases (dance_phrase.c): what is danced when ------------------------------------------------------------------------------ */
+/* ---- phrases (dance_phrase.c): what is danced when --------------------------------------------------------------- */
 typedef struct Phrase {
     const LegPattern *legs;
     const ArmPattern *arms;
@@ -91,7 +93,7 @@ double dancer_count_at(const Dancer *d, double seconds); /* counts since the fir
 double dancer_time_of(const Dancer *d, double count);
 void dancer_phrase(const Dancer *d, int k, Phrase *out);  /* the phrase of counts [k * counts, (k + 1) * counts) */
 
-/* ---- body (dance_body.c) --------------------------------------------------------------------------------------------------------- */
+/* ---- body (dance_body.c) ----------------------------------------------------------------------------------------- */
 typedef struct Foot {
     float x, y, z;     /* of the ball (toe joint); y 0 on the floor */
     float pitch, yaw;  /* heel up; toe towards +x */

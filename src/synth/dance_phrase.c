@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is danced when. Counts lie on the beats; phrases of eight counts (twelve in three) follow the song's themes as A A B A;
- * each phrase draws its patterns from a stream of the theme and its place, so that it comes back where the music does.
+ * What is danced when. Counts lie on the beats; phrases of eight counts (twelve in three) follow the song's themes as A
+ * A B A; each phrase draws its patterns from a stream of the theme and its place, so that it comes back where the music
+ * does.
  */
 #include "synth/dance_internal.h"
 
@@ -84,7 +85,7 @@ bool dancer_init(Dancer *d, const DanceBeats *b, const DanceOptions *o, Err *e)
     return true;
 }
 
-/* ---- phrases -------------------------------------------------------------------------------------------------------------- */
+/* ---- phrases ----------------------------------------------------------------------------------------------------- */
 
 static int phrase_beat(const Dancer *d, int k)
 {
@@ -120,26 +121,42 @@ static int phrase_in_theme(const Dancer *d, int k)
     return n;
 }
 
-#define CHOOSE(table, count, test) \
-    int fit[64], n = 0; \
-    for (int i = 0; i < (count) && n < 64; i++) \
-        if (table[i].families >> family & 1 && energy >= table[i].lo - 1e-3f && energy <= table[i].hi + 1e-3f && (test)) \
-            fit[n++] = i; \
-    return n ? fit[rng_int(r, 0, n - 1)] : 0
-
-static int choose_legs(Rng *r, DanceFamily family, float energy, bool three)
+static bool suits(unsigned families, float lo, float hi, DanceFamily family, float energy)
 {
-    CHOOSE(dance_legs, dance_legs_count, dance_legs[i].three == three);
+    return (families >> family & 1) && energy >= lo - 1e-3f && energy <= hi + 1e-3f;
 }
 
-static int choose_arms(Rng *r, DanceFamily family, float energy)
+static int choose(Rng *r, const int *fit, int n) { return n ? fit[rng_int(r, 0, n - 1)] : 0; }
+
+enum { MOST_PATTERNS = 64 };
+
+static const LegPattern *choose_legs(Rng *r, DanceFamily family, float energy, bool three)
 {
-    CHOOSE(dance_arms, dance_arms_count, true);
+    int fit[MOST_PATTERNS], n = 0;
+    for (int i = 0; i < dance_legs_count && n < MOST_PATTERNS; i++) {
+        const LegPattern *p = &dance_legs[i];
+        if (p->three == three && suits(p->families, p->lo, p->hi, family, energy))
+            fit[n++] = i;
+    }
+    return &dance_legs[choose(r, fit, n)];
 }
 
-static int choose_trunk(Rng *r, DanceFamily family, float energy)
+static const ArmPattern *choose_arms(Rng *r, DanceFamily family, float energy)
 {
-    CHOOSE(dance_trunks, dance_trunks_count, true);
+    int fit[MOST_PATTERNS], n = 0;
+    for (int i = 0; i < dance_arms_count && n < MOST_PATTERNS; i++)
+        if (suits(dance_arms[i].families, dance_arms[i].lo, dance_arms[i].hi, family, energy))
+            fit[n++] = i;
+    return &dance_arms[choose(r, fit, n)];
+}
+
+static TrunkKind choose_trunk(Rng *r, DanceFamily family, float energy)
+{
+    int fit[MOST_PATTERNS], n = 0;
+    for (int i = 0; i < dance_trunks_count; i++)
+        if (suits(dance_trunks[i].families, dance_trunks[i].lo, dance_trunks[i].hi, family, energy))
+            fit[n++] = i;
+    return dance_trunks[choose(r, fit, n)].kind;
 }
 
 void dancer_phrase(const Dancer *d, int k, Phrase *out)
@@ -158,9 +175,9 @@ void dancer_phrase(const Dancer *d, int k, Phrase *out)
     if (out->mirrored)
         out->heading = -out->heading;
     out->snap = CLAMP(out->snap, 0.35f, 1.0f);
-    out->legs = &dance_legs[choose_legs(&r, d->family, energy, d->metre % 3 == 0)];
-    out->arms = &dance_arms[choose_arms(&r, d->family, energy)];
-    out->trunk = dance_trunks[choose_trunk(&r, d->family, energy)].kind;
+    out->legs = choose_legs(&r, d->family, energy, d->metre % 3 == 0);
+    out->arms = choose_arms(&r, d->family, energy);
+    out->trunk = choose_trunk(&r, d->family, energy);
     if (energy > 0.5f && rng_chance(&r, 0.3f)) {
         static const char strong[][3] = {"UU", "eh", "xx", "he", "tt", "DN", "ff", "HH", "ud", "kk"};
         memcpy(out->accent, strong[rng_int(&r, 0, (int)ARRAY_LEN(strong) - 1)], 2);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The vocabulary of composed dances: patterns of steps, of arm poses, and of the trunk, each for the families and energies it
- * suits. A dance phrase combines one of each, so that some thirty patterns give hundreds of moves: step-touch with claps,
- * with a disco point, with a shoulder shimmy ...
+ * The vocabulary of composed dances: patterns of steps, of arm poses, and of the trunk, each for the families and
+ * energies it suits. A dance phrase combines one of each, so that some thirty patterns give hundreds of moves:
+ * step-touch with claps, with a disco point, with a shoulder shimmy ...
  * Arriving on a count means that the foot stands, or the arm is there, exactly on that beat.
  */
 #include "synth/dance_internal.h"
@@ -22,45 +22,58 @@ enum { L, R };
 #define SLIDE(at, foot, x, z) {at, foot, x, z, 0.75f, 0.012f, 0, 0.1f, 0, false}
 #define PIVOT(at, foot, x, z, yaw) {at, foot, x, z, 0.8f, 0.005f, 0, 0.25f, yaw, false}
 
-static const FootStep step_touch[] = {STEP(0, L, 0.40f, 0), TAP(1, R, 0.13f, 0), STEP(2, R, -0.40f, 0), TAP(3, L, -0.13f, 0)};
+static const FootStep step_touch[] = {STEP(0, L, 0.40f, 0), TAP(1, R, 0.13f, 0), STEP(2, R, -0.40f, 0),
+                                      TAP(3, L, -0.13f, 0)};
 static const FootStep touch_behind[] = {STEP(0, L, 0.36f, 0.02f), TAP(1, R, 0.22f, -0.22f), STEP(2, R, -0.36f, 0.02f),
                                         TAP(3, L, -0.22f, -0.22f)};
 static const FootStep two_step[] = {
     STEP(0, L, 0.38f, 0), STEP(1, R, 0.10f, 0), STEP(2, L, 0.62f, 0), TAP(3, R, 0.35f, 0),
     STEP(4, R, 0.08f, 0), STEP(5, L, 0.36f, 0), STEP(6, R, -0.16f, 0), TAP(7, L, 0.12f, 0)};
-static const FootStep march[] = {{0, L, 0.14f, 0, 0.8f, 0.13f, 0, 0, 0, false}, {1, R, -0.14f, 0, 0.8f, 0.13f, 0, 0, 0, false}};
-static const FootStep knee_lift[] = {LIFT(0, L, 0.12f, 0.12f, 0.38f), STEP(1, L, 0.15f, 0), LIFT(2, R, -0.12f, 0.12f, 0.38f),
+static const FootStep march[] = {{0, L, 0.14f, 0, 0.8f, 0.13f, 0, 0, 0, false},
+                                 {1, R, -0.14f, 0, 0.8f, 0.13f, 0, 0, 0, false}};
+static const FootStep knee_lift[] = {LIFT(0, L, 0.12f, 0.12f, 0.38f), STEP(1, L, 0.15f, 0),
+                                     LIFT(2, R, -0.12f, 0.12f, 0.38f),
                                      STEP(3, R, -0.15f, 0)};
 static const FootStep step_knee[] = {STEP(0, L, 0.34f, 0), LIFT(1, R, 0.05f, 0.12f, 0.36f), STEP(2, R, -0.30f, 0),
                                      LIFT(3, L, -0.02f, 0.12f, 0.36f)};
 static const FootStep kick[] = {LIFT(0, L, 0.14f, 0.52f, 0.28f), STEP(1, L, 0.15f, 0), LIFT(2, R, -0.14f, 0.52f, 0.28f),
                                 STEP(3, R, -0.15f, 0)};
-static const FootStep side_kick[] = {LIFT(0, L, 0.62f, 0.08f, 0.26f), STEP(1, L, 0.15f, 0), LIFT(2, R, -0.62f, 0.08f, 0.26f),
+static const FootStep side_kick[] = {LIFT(0, L, 0.62f, 0.08f, 0.26f), STEP(1, L, 0.15f, 0),
+                                     LIFT(2, R, -0.62f, 0.08f, 0.26f),
                                      STEP(3, R, -0.15f, 0)};
-static const FootStep lunge[] = {STEP(0, L, 0.52f, 0.03f), STEP(2, L, 0.16f, 0), STEP(4, R, -0.52f, 0.03f), STEP(6, R, -0.16f, 0)};
+static const FootStep lunge[] = {STEP(0, L, 0.52f, 0.03f), STEP(2, L, 0.16f, 0), STEP(4, R, -0.52f, 0.03f),
+                                 STEP(6, R, -0.16f, 0)};
 static const FootStep grapevine[] = {
     STEP(0, L, 0.36f, 0), STEP(1, R, 0.44f, -0.17f), STEP(2, L, 0.70f, 0), TAP(3, R, 0.46f, 0),
     STEP(4, R, 0.18f, 0), STEP(5, L, 0.10f, -0.17f), STEP(6, R, -0.16f, 0), TAP(7, L, 0.10f, 0)};
-static const FootStep box[] = {STEP(0, L, -0.06f, 0.26f), STEP(1, R, -0.20f, -0.04f), STEP(2, L, 0.20f, -0.06f), STEP(3, R, -0.13f, 0.10f)};
-static const FootStep salsa[] = {STEP(0, L, 0.12f, 0.28f), STEP(1, R, -0.13f, 0), STEP(2, L, 0.14f, 0), STEP(4, R, -0.12f, -0.28f),
+static const FootStep box[] = {STEP(0, L, -0.06f, 0.26f), STEP(1, R, -0.20f, -0.04f), STEP(2, L, 0.20f, -0.06f),
+                               STEP(3, R, -0.13f, 0.10f)};
+static const FootStep salsa[] = {STEP(0, L, 0.12f, 0.28f), STEP(1, R, -0.13f, 0), STEP(2, L, 0.14f, 0),
+                                 STEP(4, R, -0.12f, -0.28f),
                                  STEP(5, L, 0.13f, 0), STEP(6, R, -0.14f, 0)};
-static const FootStep side_rock[] = {STEP(0, L, 0.40f, 0), STEP(1, R, -0.14f, 0), STEP(2, L, 0.13f, 0), STEP(4, R, -0.40f, 0),
+static const FootStep side_rock[] = {STEP(0, L, 0.40f, 0), STEP(1, R, -0.14f, 0), STEP(2, L, 0.13f, 0),
+                                     STEP(4, R, -0.40f, 0),
                                      STEP(5, L, 0.14f, 0), STEP(6, R, -0.13f, 0)};
-static const FootStep back_rock[] = {STEP(0, L, 0.04f, -0.28f), STEP(1, R, -0.13f, 0), STEP(2, L, 0.15f, 0), STEP(4, R, -0.04f, -0.28f),
+static const FootStep back_rock[] = {STEP(0, L, 0.04f, -0.28f), STEP(1, R, -0.13f, 0), STEP(2, L, 0.15f, 0),
+                                     STEP(4, R, -0.04f, -0.28f),
                                      STEP(5, L, 0.13f, 0), STEP(6, R, -0.15f, 0)};
-static const FootStep heel_dig[] = {HEEL(0, L, 0.18f, 0.28f), STEP(1, L, 0.14f, 0), HEEL(2, R, -0.18f, 0.28f), STEP(3, R, -0.14f, 0)};
-static const FootStep toe_tap[] = {TAP(0, L, 0.45f, 0.03f), STEP(1, L, 0.14f, 0), TAP(2, R, -0.45f, 0.03f), STEP(3, R, -0.14f, 0)};
+static const FootStep heel_dig[] = {HEEL(0, L, 0.18f, 0.28f), STEP(1, L, 0.14f, 0), HEEL(2, R, -0.18f, 0.28f),
+                                    STEP(3, R, -0.14f, 0)};
+static const FootStep toe_tap[] = {TAP(0, L, 0.45f, 0.03f), STEP(1, L, 0.14f, 0), TAP(2, R, -0.45f, 0.03f),
+                                   STEP(3, R, -0.14f, 0)};
 static const FootStep jump[] = {HOP(0, L, 0.15f, 0), HOP(0, R, -0.15f, 0), HOP(1, L, 0.15f, 0), HOP(1, R, -0.15f, 0)};
 static const FootStep jack[] = {HOP(0, L, 0.36f, 0), HOP(0, R, -0.36f, 0), HOP(1, L, 0.13f, 0), HOP(1, R, -0.13f, 0)};
 static const FootStep running_man[] = {{0, L, 0.11f, 0.18f, 0.75f, 0.16f, 0, 0, 0, false}, SLIDE(0, R, -0.11f, -0.16f),
                                        {1, R, -0.11f, 0.18f, 0.75f, 0.16f, 0, 0, 0, false}, SLIDE(1, L, 0.11f, -0.16f)};
 static const FootStep charleston[] = {STEP(0, L, 0.10f, 0.20f), LIFT(1, R, -0.10f, 0.58f, 0.22f), STEP(2, R, -0.10f, 0),
                                       TAP(3, L, 0.12f, -0.30f)};
-static const FootStep twist[] = {PIVOT(0, L, 0.14f, 0, 0.5f), PIVOT(0, R, -0.14f, 0, -0.5f), PIVOT(1, L, 0.14f, 0, -0.4f),
+static const FootStep twist[] = {PIVOT(0, L, 0.14f, 0, 0.5f), PIVOT(0, R, -0.14f, 0, -0.5f),
+                                 PIVOT(1, L, 0.14f, 0, -0.4f),
                                  PIVOT(1, R, -0.14f, 0, 0.4f)};
 static const FootStep waltz_box[] = {STEP(0, L, 0.14f, 0.26f), STEP(1, R, -0.32f, 0.26f), STEP(2, L, -0.06f, 0.26f),
                                      STEP(3, R, -0.32f, 0), STEP(4, L, 0.14f, 0), STEP(5, R, -0.14f, 0)};
-static const FootStep balance[] = {STEP(0, L, 0.36f, 0), TAP(1, R, 0.12f, -0.04f), STEP(3, R, -0.36f, 0), TAP(4, L, -0.12f, -0.04f)};
+static const FootStep balance[] = {STEP(0, L, 0.36f, 0), TAP(1, R, 0.12f, -0.04f), STEP(3, R, -0.36f, 0),
+                                   TAP(4, L, -0.12f, -0.04f)};
 
 #define STEPS(a) a, (int)ARRAY_LEN(a)
 
@@ -68,13 +81,16 @@ const LegPattern dance_legs[] = {
     {"bounce", MOST, 0, 1, 8, false, NULL, 0, 0.17f, 0.05f, 1, 0, 0.1f, 0.02f},
     {"double bounce", F(STREET) | F(CLUB) | F(POP), 0.5f, 1, 8, false, NULL, 0, 0.19f, 0.04f, 2, 0, 0.2f, 0.03f},
     {"sway", ALL, 0, 0.7f, 8, false, NULL, 0, 0.18f, 0.02f, 1, 0, 0.7f, 0.015f},
-    {"wide sway", F(STREET) | F(LATIN) | F(DISCO) | F(POP), 0.3f, 1, 8, false, NULL, 0, 0.27f, 0.03f, 1, 0, 0.85f, 0.05f},
+    {"wide sway", F(STREET) | F(LATIN) | F(DISCO) | F(POP), 0.3f, 1, 8, false, NULL, 0, 0.27f, 0.03f, 1, 0, 0.85f,
+     0.05f},
     {"pose", F(DISCO) | F(ROCK) | F(POP) | F(STREET), 0.4f, 1, 8, false, NULL, 0, 0.27f, 0.02f, 1, 0, 0, 0.05f},
     {"step-touch", MOST, 0.25f, 1, 4, false, STEPS(step_touch), 0.14f, 0.035f, 1, 0, 0, 0.015f},
-    {"touch behind", F(DISCO) | F(POP) | F(LATIN) | F(STREET), 0.3f, 1, 4, false, STEPS(touch_behind), 0.14f, 0.03f, 1, 0, 0, 0.02f},
+    {"touch behind", F(DISCO) | F(POP) | F(LATIN) | F(STREET), 0.3f, 1, 4, false, STEPS(touch_behind), 0.14f, 0.03f, 1,
+     0, 0, 0.02f},
     {"two-step", MOST, 0.35f, 1, 8, false, STEPS(two_step), 0.14f, 0.035f, 1, 0, 0, 0.015f},
     {"march", ALL, 0.2f, 0.9f, 2, false, STEPS(march), 0.14f, 0.02f, 1, 0.5f, 0, 0.01f},
-    {"knee lift", F(STREET) | F(CLUB) | F(ROCK) | F(POP), 0.5f, 1, 4, false, STEPS(knee_lift), 0.15f, 0.025f, 1, 0.5f, 0, 0.01f},
+    {"knee lift", F(STREET) | F(CLUB) | F(ROCK) | F(POP), 0.5f, 1, 4, false, STEPS(knee_lift), 0.15f, 0.025f, 1, 0.5f,
+     0, 0.01f},
     {"step knee", F(CLUB) | F(POP) | F(DISCO), 0.5f, 1, 4, false, STEPS(step_knee), 0.15f, 0.03f, 1, 0, 0, 0.01f},
     {"kick", F(ROCK) | F(CLUB) | F(DISCO) | F(POP), 0.55f, 1, 4, false, STEPS(kick), 0.15f, 0.025f, 1, 0.5f, 0, 0.015f},
     {"side kick", F(ROCK) | F(DISCO), 0.6f, 1, 4, false, STEPS(side_kick), 0.15f, 0.025f, 1, 0.5f, 0, 0.02f},
@@ -84,12 +100,15 @@ const LegPattern dance_legs[] = {
     {"salsa", F(LATIN), 0.2f, 1, 8, false, STEPS(salsa), 0.13f, 0.015f, 1, 0, 0.25f, 0.03f},
     {"side rock", F(LATIN) | F(POP), 0.25f, 1, 8, false, STEPS(side_rock), 0.13f, 0.02f, 1, 0, 0.2f, 0.03f},
     {"back rock", F(LATIN) | F(BALLROOM), 0.25f, 1, 8, false, STEPS(back_rock), 0.14f, 0.02f, 1, 0, 0.2f, 0.025f},
-    {"heel dig", F(ROCK) | F(POP) | F(STREET) | F(DISCO), 0.3f, 0.9f, 4, false, STEPS(heel_dig), 0.14f, 0.03f, 1, 0, 0, 0.015f},
-    {"toe tap", F(DISCO) | F(POP) | F(LATIN) | F(CLUB), 0.25f, 0.9f, 4, false, STEPS(toe_tap), 0.14f, 0.03f, 1, 0, 0, 0.02f},
+    {"heel dig", F(ROCK) | F(POP) | F(STREET) | F(DISCO), 0.3f, 0.9f, 4, false, STEPS(heel_dig), 0.14f, 0.03f, 1, 0, 0,
+     0.015f},
+    {"toe tap", F(DISCO) | F(POP) | F(LATIN) | F(CLUB), 0.25f, 0.9f, 4, false, STEPS(toe_tap), 0.14f, 0.03f, 1, 0, 0,
+     0.02f},
     {"jump", F(ROCK) | F(CLUB), 0.8f, 1, 2, false, STEPS(jump), 0.15f, 0.05f, 1, 0, 0, 0.02f},
     {"jumping jack", F(CLUB) | F(POP), 0.7f, 1, 2, false, STEPS(jack), 0.14f, 0.04f, 1, 0, 0, 0.02f},
     {"running man", F(STREET) | F(CLUB), 0.6f, 1, 2, false, STEPS(running_man), 0.12f, 0.03f, 1, 0, 0, 0.03f},
-    {"charleston", F(BALLROOM) | F(CLUB) | F(ROCK), 0.45f, 1, 4, false, STEPS(charleston), 0.13f, 0.03f, 1, 0.5f, 0, 0.02f},
+    {"charleston", F(BALLROOM) | F(CLUB) | F(ROCK), 0.45f, 1, 4, false, STEPS(charleston), 0.13f, 0.03f, 1, 0.5f, 0,
+     0.02f},
     {"twist", F(ROCK) | F(DISCO) | F(BALLROOM), 0.35f, 1, 2, false, STEPS(twist), 0.15f, 0.02f, 1, 0, 0.3f, 0.06f},
     {"waltz box", F(BALLROOM), 0, 1, 6, true, STEPS(waltz_box), 0.13f, 0.03f, 1.0f / 3, 0, 0, 0.02f},
     {"balance", ALL, 0, 1, 6, true, STEPS(balance), 0.14f, 0.03f, 1.0f / 3, 0, 0, 0.015f},
@@ -198,9 +217,10 @@ const TrunkPattern dance_trunks[] = {
     {TRUNK_TWIST, ALL, 0.3f, 1}, {TRUNK_LEAN, ALL, 0.1f, 0.95f}, {TRUNK_BANG, F(ROCK), 0.6f, 1}};
 const int dance_trunks_count = (int)ARRAY_LEN(dance_trunks);
 
-/* ---- families ------------------------------------------------------------------------------------------------------------- */
+/* ---- families ---------------------------------------------------------------------------------------------------- */
 
-static const char *const family_names[DANCE_FAMILIES] = {"idle", "street", "club", "disco", "latin", "rock", "ballroom", "pop",
+static const char *const family_names[DANCE_FAMILIES] = {"idle", "street", "club", "disco", "latin", "rock", "ballroom",
+                                                         "pop",
                                                          "show", "salsa", "gesture"};
 
 const char *dance_family_name(DanceFamily f) { return family_names[f]; }
@@ -216,9 +236,11 @@ int dance_family_find(const char *name)
 DanceFamily dance_family_of_music(MusicStyle s)
 {
     static const DanceFamily family[MUSIC_STYLES] = {
-        [MUSIC_HIPHOP] = DANCE_STREET, [MUSIC_HOUSE] = DANCE_CLUB, [MUSIC_TECHNO] = DANCE_CLUB, [MUSIC_DISCO] = DANCE_DISCO,
+        [MUSIC_HIPHOP] = DANCE_STREET, [MUSIC_HOUSE] = DANCE_CLUB, [MUSIC_TECHNO] = DANCE_CLUB,
+        [MUSIC_DISCO] = DANCE_DISCO,
         [MUSIC_FUNK] = DANCE_DISCO, [MUSIC_ROCK] = DANCE_ROCK, [MUSIC_POP] = DANCE_POP, [MUSIC_SALSA] = DANCE_LATIN,
-        [MUSIC_REGGAETON] = DANCE_LATIN, [MUSIC_DNB] = DANCE_CLUB, [MUSIC_BREAKS] = DANCE_STREET, [MUSIC_SWING] = DANCE_BALLROOM,
+        [MUSIC_REGGAETON] = DANCE_LATIN, [MUSIC_DNB] = DANCE_CLUB, [MUSIC_BREAKS] = DANCE_STREET,
+        [MUSIC_SWING] = DANCE_BALLROOM,
         [MUSIC_BALLAD] = DANCE_POP, [MUSIC_WALTZ] = DANCE_BALLROOM};
     return family[s];
 }

@@ -19,11 +19,12 @@
 #define GLITCH_SPEED 12.0    /* m/s */
 enum { SONG_RATE = 22050, DEFAULT_SONGS = 400 };
 
-/* ---- songs ------------------------------------------------------------------------------------------------------------------ */
+/* ---- songs ------------------------------------------------------------------------------------------------------- */
 
 bool song_pool_init(SongPool *p, const MovesSourceOptions *o, double idle_share, Err *e)
 {
-    *p = (SongPool){.n = o->songs ? o->songs : DEFAULT_SONGS, .seconds = o->song_seconds > 0 ? o->song_seconds : 40, .seed = o->seed};
+    *p = (SongPool){.n = o->songs ? o->songs : DEFAULT_SONGS, .seconds = o->song_seconds > 0 ? o->song_seconds : 40,
+                    .seed = o->seed};
     if (p->n < 1 || p->n > 100000)
         return err_set(e, "a pool of %d songs: 1 to 100000 are possible", o->songs);
     if (!(p->seconds >= 5 && p->seconds <= 600))
@@ -57,7 +58,8 @@ bool song_pool_compose(const SongPool *p, int k, Song *out, Err *e)
     double offset = (double)rng_float(&r), place = (k + 1) * GOLDEN + offset;
     uint64_t seed = rng_hash(&p->seed, sizeof p->seed) ^ (uint64_t)(k + 1) * 0x9E3779B97F4A7C15u;
     if (k < p->n - p->idle) {
-        SongOptions o = {.seed = seed, .seconds = p->seconds, .style = -1, .rate = SONG_RATE, .channels = 1, .kit = p->kit,
+        SongOptions o = {.seed = seed, .seconds = p->seconds, .style = -1, .rate = SONG_RATE, .channels = 1,
+                         .kit = p->kit,
                          .tempo = TEMPO_LO + (TEMPO_HI - TEMPO_LO) * (place - floor(place))};
         return song_compose(&o, out, e);
     }
@@ -102,14 +104,15 @@ const PoolSong *song_pool_get(SongPool *p, int k, Err *e)
     return good ? s : NULL;
 }
 
-/* ---- clips ------------------------------------------------------------------------------------------------------------------- */
+/* ---- clips ------------------------------------------------------------------------------------------------------- */
 
 static DanceFamily family_of(ClipFamily f)
 {
     return f == CLIP_CMU ? DANCE_SALSA : f == CLIP_ROKOKO || f == CLIP_GESTURE ? DANCE_GESTURE : DANCE_SHOW;
 }
 
-/* Marks what the index calls bad, a tenth of a second around it too, what is too fast to be true, and where nobody dances. */
+/* Marks what the index calls bad, a tenth of a second around it too, what is too fast to be true, and where nobody
+ * dances. */
 static void mark_bad(const ClipEntry *x, const Clip *c, uint8_t *bad)
 {
     clip_find_glitches(c, GLITCH_SPEED, bad);
@@ -122,7 +125,8 @@ static void mark_bad(const ClipEntry *x, const Clip *c, uint8_t *bad)
     for (int t = 0; t + 1 < c->frames; t++)
         for (size_t k = 0; k < ARRAY_LEN(joints); k++) {
             const float *p = c->pose[t][joints[k]], *q = c->pose[t + 1][joints[k]];
-            speed[t] += sqrtf((p[0] - q[0]) * (p[0] - q[0]) + (p[1] - q[1]) * (p[1] - q[1]) + (p[2] - q[2]) * (p[2] - q[2])) *
+            speed[t] += sqrtf((p[0] - q[0]) * (p[0] - q[0]) + (p[1] - q[1]) * (p[1] - q[1]) +
+                              (p[2] - q[2]) * (p[2] - q[2])) *
                         (float)c->fps;
         }
     motion_smooth(speed, c->frames, 1, STILL_SMOOTH * c->fps);
@@ -134,7 +138,8 @@ static void mark_bad(const ClipEntry *x, const Clip *c, uint8_t *bad)
 
 float pool_clip_turn(const PoolClip *c, double from, double to)
 {
-    int a = CLAMP((int)(from * c->clip.fps), 0, c->clip.frames - 1), b = CLAMP((int)(to * c->clip.fps), a, c->clip.frames - 1);
+    int a = CLAMP((int)(from * c->clip.fps), 0, c->clip.frames - 1),
+        b = CLAMP((int)(to * c->clip.fps), a, c->clip.frames - 1);
     float low = c->yaw[a], high = c->yaw[a];
     for (int t = a; t <= b; t++) {
         low = MIN(low, c->yaw[t]);

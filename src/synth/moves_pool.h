@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The two stocks that training windows are drawn from: songs with their features, made when first used, and captured clips on
- * the canonical body with their hits, headings and usable stretches. Private to moves_source.c and moves_pool.c.
+ * The two stocks that training windows are drawn from: songs with their features, made when first used, and captured
+ * clips on the canonical body with their hits, headings and usable stretches. Private to moves_source.c and
+ * moves_pool.c.
  */
 #ifndef JIG_SYNTH_MOVES_POOL_H
 #define JIG_SYNTH_MOVES_POOL_H
@@ -31,7 +32,8 @@ void song_pool_finish(SongPool *p);
 bool song_pool_compose(const SongPool *p, int k, Song *out, Err *e); /* with samples */
 const PoolSong *song_pool_get(SongPool *p, int k, Err *e);           /* made now if need be; any thread */
 
-#define MOVES_HEADING_RANGE 4.4 /* radians: pieces that turn further are left out, others are turned back to the viewer */
+/* radians: pieces that turn further are left out, others are turned back to the viewer */
+#define MOVES_HEADING_RANGE 4.4
 
 /* A place where a window may begin, within a stretch of lively frames without glitches; seconds. */
 typedef struct ClipStart { double at, from, to; } ClipStart;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Training windows of the motion network (spec of the articulated model, section 2; data/README.md section 4): a piece of a
- * song from the pool and a dance to it. A captured dance is warped onto the beats, turned to the viewer, made as large as the
- * song is loud, and its feet are put where they stand; a composed one is asked for; to sounds without a beat somebody waits.
+ * Training windows of the motion network (spec of the articulated model, section 2; data/README.md section 4): a piece
+ * of a song from the pool and a dance to it. A captured dance is warped onto the beats, turned to the viewer, made as
+ * large as the song is loud, and its feet are put where they stand; a composed one is asked for; to sounds without a
+ * beat somebody waits.
  * Half of the windows are mirrored.
  */
 #include "synth/moves_pool.h"
@@ -35,7 +36,8 @@ MovesSource *moves_source_open(const MovesSourceOptions *o, Err *e)
     s->seed = o->seed;
     bool good = s->composed >= 0 && s->idle >= 0 && s->composed + s->idle <= 1.0001f;
     if (!good)
-        err_set(e, "shares of %g composed and %g idle: together 0 to 1 are possible", (double)s->composed, (double)s->idle);
+        err_set(e, "shares of %g composed and %g idle: together 0 to 1 are possible", (double)s->composed,
+                (double)s->idle);
     good = good && song_pool_init(&s->songs, o, (double)s->idle, e) && clip_pool_init(&s->clips, o, e);
     if (good)
         return s;
@@ -78,7 +80,7 @@ bool moves_source_song(MovesSource *s, int k, Song *out, Err *e)
     return song_pool_compose(&s->songs, k, out, e);
 }
 
-/* ---- the song's side of a window ------------------------------------------------------------------------------------------ */
+/* ---- the song's side of a window --------------------------------------------------------------------------------- */
 
 /* Energy at a time: that of the beats, straight between them. */
 static float energy_at(const Song *s, double t)
@@ -103,7 +105,7 @@ static void take_song(const PoolSong *p, Rng *r, MovesWindow *w)
         w->energy += energy_at(&p->song, w->song_start + (double)t / MOTION_FPS) / (float)w->frames;
 }
 
-/* ---- captured dances -------------------------------------------------------------------------------------------------------- */
+/* ---- captured dances --------------------------------------------------------------------------------------------- */
 
 static int draw_family(const ClipPool *p, Rng *r, MusicStyle style)
 {
@@ -216,7 +218,8 @@ static bool dance_captured(const MovesSource *s, const PoolSong *p, Rng *r, Move
         }
         if (!try_piece(c, r, grid, n, seconds, &one))
             continue;
-        double cost = one.cost * seconds / MAX(one.hits, 3); /* per hit, or the least lively piece would always be the best */
+        /* per hit, or the least lively piece would always be the best */
+        double cost = one.cost * seconds / MAX(one.hits, 3);
         if (cost < best_cost) {
             timewarp_finish(&best);
             best = one;
@@ -243,7 +246,7 @@ static bool dance_captured(const MovesSource *s, const PoolSong *p, Rng *r, Move
     return good;
 }
 
-/* ---- composed dances and waiting ------------------------------------------------------------------------------------------- */
+/* ---- composed dances and waiting --------------------------------------------------------------------------------- */
 
 static bool take_poses(Clip *c, const Contacts *contact, MovesWindow *w, Err *e)
 {
@@ -289,13 +292,14 @@ static bool wait_idle(Rng *r, MovesWindow *w, Err *e)
     return good;
 }
 
-/* ---- windows ------------------------------------------------------------------------------------------------------------------- */
+/* ---- windows ----------------------------------------------------------------------------------------------------- */
 
 bool moves_source_window(MovesSource *s, uint64_t index, MovesWindow *w, Err *e)
 {
     Rng r = rng_make(s->seed ^ STREAM_WINDOW, index);
     if (w->frames < MIN_FRAMES || w->frames > MAX_FRAMES || w->frames > s->songs.seconds * MOTION_FPS - 1)
-        return err_set(e, "a window of %d frames: %d to %d are possible, and less than a song of %g s", w->frames, MIN_FRAMES,
+        return err_set(e, "a window of %d frames: %d to %d are possible, and less than a song of %g s", w->frames,
+                       MIN_FRAMES,
                        MAX_FRAMES, s->songs.seconds);
     float kind = rng_float(&r);
     bool idle = kind < s->idle && s->songs.idle > 0, composed = kind < s->idle + s->composed || s->clips.n == 0;

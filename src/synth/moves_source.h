@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * synth/moves_source: dances for the motion network. Choreography composed by code over the beat, captured motion whose pose hits
- * are warped onto beats, and the source of training windows that mixes both with songs (data/README.md section 4; spec of the
- * articulated model, section 2).
+ * synth/moves_source: dances for the motion network. Choreography composed by code over the beat, captured motion whose
+ * pose hits are warped onto beats, and the source of training windows that mixes both with songs (data/README.md
+ * section 4; spec of the articulated model, section 2).
  */
 #ifndef JIG_SYNTH_MOVES_SOURCE_H
 #define JIG_SYNTH_MOVES_SOURCE_H
@@ -11,7 +11,7 @@
 #include "motion/motion.h"
 #include "synth/song.h"
 
-/* ---- families of dances: the style token of the motion network ---------------------------------------------------------- */
+/* ---- families of dances: the style token of the motion network --------------------------------------------------- */
 typedef enum DanceFamily {
     DANCE_IDLE,     /* stands and sways; no beat */
     DANCE_STREET, DANCE_CLUB, DANCE_DISCO, DANCE_LATIN, DANCE_ROCK, DANCE_BALLROOM, DANCE_POP, /* composed */
@@ -24,7 +24,7 @@ const char *dance_family_name(DanceFamily f);
 int dance_family_find(const char *name); /* -1: none of that name */
 DanceFamily dance_family_of_music(MusicStyle s); /* STREET .. POP */
 
-/* ---- choreography (choreography.c, dance_steps.c, dance_body.c) ---------------------------------------------------------- */
+/* ---- choreography (choreography.c, dance_steps.c, dance_body.c) -------------------------------------------------- */
 typedef struct DanceBeats {
     int beats;
     const double *beat;      /* [beats] seconds, rising; goes on with the first and the last interval outside */
@@ -41,15 +41,16 @@ typedef struct DanceOptions {
     float size;              /* of all movements, 0.3..1.5; 1 usual */
 } DanceOptions;
 
-/* A dance in phrases of eight counts (A A B A, the second mirrored), of steps, arms and trunk drawn per theme; arrives on the beats;
- * as large as the energy. Above about 133 beats a minute most dances count every second beat. Feet stand exactly where they
- * stand; contact[frames] (may be NULL) says when. The same moment of the same song has the same pose whatever start and seconds. */
+/* A dance in phrases of eight counts (A A B A, the second mirrored), of steps, arms and trunk drawn per theme; arrives
+ * on the beats; as large as the energy. Above about 133 beats a minute most dances count every second beat. Feet stand
+ * exactly where they stand; contact[frames] (may be NULL) says when. The same moment of the same song has the same
+ * pose whatever start and seconds. */
 bool choreography_compose(const DanceBeats *b, const DanceOptions *o, Clip *out, Contacts *contact, Err *e);
 
 /* Somebody who waits: breathes, shifts his weight now and then, looks about. */
 bool choreography_idle(uint64_t seed, double seconds, double fps, Clip *out, Contacts *contact, Err *e);
 
-/* ---- time warping (timewarp.c) --------------------------------------------------------------------------------------------- */
+/* ---- time warping (timewarp.c) ----------------------------------------------------------------------------------- */
 #define TIMEWARP_SLOWEST (4.0 / 3) /* a piece between two hits may take this many times its captured time */
 #define TIMEWARP_FASTEST 0.75
 #define TIMEWARP_WHOLE_BEATS 133.0 /* above this tempo hits go to beats only, else to half beats too */
@@ -62,23 +63,25 @@ typedef struct TimeWarp {
     double cost;            /* mean squared logarithm of the stretches plus what skipped hits cost: small is good */
 } TimeWarp;
 
-/* Maps song time 0..seconds to clip time so that pose hits hit[n] (clip seconds; depth[n] 0..1, small = firm, may be NULL) fall
- * on grid[] (song seconds of the beats, around and beyond the piece). The piece of the clip begins near `from` and stays within
- * [lo, hi]. false (not an error): no such map within the limits. */
+/* Maps song time 0..seconds to clip time so that pose hits hit[n] (clip seconds; depth[n] 0..1, small = firm, may be
+ * NULL) fall on grid[] (song seconds of the beats, around and beyond the piece). The piece of the clip begins near
+ * `from` and stays within [lo, hi]. false (not an error): no such map within the limits. */
 bool timewarp_fit(const double *hit, const float *depth, int n, double from, double lo, double hi,
                   const double *grid, int n_grid, double seconds, TimeWarp *out);
 double timewarp_at(const TimeWarp *w, double song); /* clip seconds */
 void timewarp_finish(TimeWarp *w);
 
-/* ---- training windows (moves_source.c) --------------------------------------------------------------------------------------- */
+/* ---- training windows (moves_source.c) --------------------------------------------------------------------------- */
 typedef struct MovesSourceOptions {
     const char *motion;      /* folder of captured clips; NULL: everything is composed */
     const char *gestures;    /* folder of BVH gestures; NULL: none */
     const char *samples;     /* folder of drum hits for songs; NULL: synthesised */
     bool held_out;           /* captured clips: only the held-out ones (for validation), else all but these */
-    int songs;               /* songs that windows are drawn from; 0: 400. 40 s each, made when first used, 0.2 MB kept of each */
+    /* songs that windows are drawn from; 0: 400. 40 s each, made when first used, 0.2 MB kept of each */
+    int songs;
     double song_seconds;     /* 0: 40 */
-    float composed, idle;    /* shares of windows; both 0: 0.35 and 0.10. Without captured clips all that dance is composed */
+    /* shares of windows; both 0: 0.35 and 0.10. Without captured clips all that dance is composed */
+    float composed, idle;
     uint64_t seed;           /* of songs and windows; validation uses another one */
 } MovesSourceOptions;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Composing a song: options are checked, the plan made, the score written, drums and voices rendered and mixed; beats, energy
- * and sections come from the plan and are therefore exact.
+ * Composing a song: options are checked, the plan made, the score written, drums and voices rendered and mixed; beats,
+ * energy and sections come from the plan and are therefore exact.
  */
 #include "synth/song_internal.h"
 

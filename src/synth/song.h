@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * synth/song: songs composed by the program, whose beats are known exactly, and sounds without a beat. Drums, bass, chords and
- * lead of fourteen styles; intro, verse, build, chorus, break, bridge; fills, stops, swing, three and four beats a bar. What is
- * played repeats as songs do: sections of one theme have the same chords, riffs and tune. Everything follows from the seed.
+ * synth/song: songs composed by the program, whose beats are known exactly, and sounds without a beat. Drums, bass,
+ * chords and lead of fourteen styles; intro, verse, build, chorus, break, bridge; fills, stops, swing, three and four
+ * beats a bar. What is played repeats as songs do: sections of one theme have the same chords, riffs and tune.
+ * Everything follows from the seed.
  * For training and tests where no recordings with known beats may be shipped (data/README.md section 4).
  */
 #ifndef JIG_SYNTH_SONG_H
@@ -11,7 +12,8 @@
 #include "base/base.h"
 
 typedef enum MusicStyle {
-    MUSIC_HIPHOP, MUSIC_HOUSE, MUSIC_TECHNO, MUSIC_DISCO, MUSIC_FUNK, MUSIC_ROCK, MUSIC_POP, MUSIC_SALSA, MUSIC_REGGAETON,
+    MUSIC_HIPHOP, MUSIC_HOUSE, MUSIC_TECHNO, MUSIC_DISCO, MUSIC_FUNK, MUSIC_ROCK, MUSIC_POP, MUSIC_SALSA,
+        MUSIC_REGGAETON,
     MUSIC_DNB, MUSIC_BREAKS, MUSIC_SWING, MUSIC_BALLAD, MUSIC_WALTZ, MUSIC_STYLES
 } MusicStyle;
 const char *music_style_name(MusicStyle s);
@@ -28,7 +30,8 @@ typedef struct SongSection {
     float energy;  /* 0..1 */
 } SongSection;
 
-/* Drum sounds from files: single hits in a folder, sorted into instruments by their names (bd_, sn_, hat_, drum_snare_ ...). */
+/* Drum sounds from files: single hits in a folder, sorted into instruments by their names (bd_, sn_, hat_, drum_snare_
+ * ...). */
 typedef struct SongKit SongKit;
 SongKit *song_kit_open(const char *folder, Err *e); /* NULL on error, also when the folder has no kick or no snare */
 void song_kit_close(SongKit *k);
@@ -62,10 +65,10 @@ typedef struct Song {
 bool song_compose(const SongOptions *o, Song *out, Err *e);
 void song_finish(Song *s);
 
-/* ---- sounds without a beat (song_idle.c) ------------------------------------------------------------------------------ */
+/* ---- sounds without a beat (song_idle.c) ------------------------------------------------------------------------- */
 typedef enum IdleSound { IDLE_SILENCE, IDLE_NOISE, IDLE_SPEECH, IDLE_DRONE, IDLE_SOUNDS } IdleSound;
-/* Mono samples[frames] at `rate`: silence (at most a noise floor), coloured noise that swells, syllables of a voice in irregular
- * rhythm, slow chords without attacks. */
+/* Mono samples[frames] at `rate`: silence (at most a noise floor), coloured noise that swells, syllables of a voice in
+ * irregular rhythm, slow chords without attacks. */
 void song_idle_sound(IdleSound kind, uint64_t seed, int rate, int64_t frames, float *samples);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sounds to which nobody should dance: silence, noise, a voice that speaks, slow chords. They teach the motion network that music
- * matters (data/README.md section 4).
+ * Sounds to which nobody should dance: silence, noise, a voice that speaks, slow chords. They teach the motion network
+ * that music matters (data/README.md section 4).
  */
 #include "synth/song_internal.h"
 
@@ -51,7 +51,8 @@ static void fill_speech(Rng *r, int rate, int64_t n, float *x)
 
 static void fill_drone(Rng *r, int rate, int64_t n, float *x)
 {
-    Patch pad = {.wave = rng_chance(r, 0.5f) ? WAVE_SAW : WAVE_SINE, .unison = 3, .detune = 0.006f, .attack = 1.5f, .decay = 3,
+    Patch pad = {.wave = rng_chance(r, 0.5f) ? WAVE_SAW : WAVE_SINE, .unison = 3, .detune = 0.006f, .attack = 1.5f,
+                 .decay = 3,
                  .sustain = 1, .release = 2, .cutoff = rng_range(r, 400, 1800), .sweep = 1, .gain = 0.15f};
     float *bus[2] = {x, NULL};
     memset(x, 0, (size_t)n * sizeof *x);

@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-/* ---- styles (song_style.c) ---- */
+/* ---- styles (song_style.c) --------------------------------------------------------------------------------------- */
 typedef enum BassKind {
     BASS_ROOT8, BASS_OFFBEAT, BASS_OCTAVE, BASS_KICK, BASS_TUMBAO, BASS_WALK, BASS_LONG, BASS_WALTZ, BASS_SIXTEENTH
 } BassKind;
@@ -37,7 +37,7 @@ extern const StyleInfo song_styles[MUSIC_STYLES];
 enum { SCALE_MAJOR, SCALE_MINOR, SCALE_DORIAN, SCALE_MIXOLYDIAN, SCALE_HARMONIC, SCALES };
 extern const int song_scales[SCALES][7];
 
-/* ---- plan (song_plan.c) ---- */
+/* ---- plan (song_plan.c) ------------------------------------------------------------------------------------------ */
 enum { STEPS_PER_BEAT = 4, SONG_MAX_SECTIONS = 512 };
 typedef struct SongBar {
     int section, theme;
@@ -70,9 +70,10 @@ void song_plan_finish(SongPlan *p);
 double song_plan_beat_time(const SongPlan *p, double beat); /* beats from the first one, fractions too */
 double song_plan_step_time(const SongPlan *p, int bar, double step); /* swung */
 
-/* ---- sounds (song_sounds.c, song_voice.c, song_kit.c) ---- */
+/* ---- sounds (song_sounds.c, song_voice.c, song_kit.c) ------------------------------------------------------------ */
 typedef enum Drum {
-    DRUM_KICK, DRUM_SNARE, DRUM_CLAP, DRUM_HAT, DRUM_OPEN_HAT, DRUM_RIDE, DRUM_CRASH, DRUM_TOM_LO, DRUM_TOM_MID, DRUM_TOM_HI,
+    DRUM_KICK, DRUM_SNARE, DRUM_CLAP, DRUM_HAT, DRUM_OPEN_HAT, DRUM_RIDE, DRUM_CRASH, DRUM_TOM_LO, DRUM_TOM_MID,
+        DRUM_TOM_HI,
     DRUM_RIM, DRUM_COWBELL, DRUM_CONGA_LO, DRUM_CONGA_HI, DRUM_SHAKER, DRUM_TAMBOURINE, DRUMS
 } Drum;
 typedef struct OneShot { float *x; int n; } OneShot;
@@ -98,11 +99,12 @@ typedef struct Note { double start; float seconds, hz, loud; } Note;
 
 Patch song_patch_bass(Rng *r, MusicStyle s);
 Patch song_patch_chord(Rng *r, MusicStyle s, ChordKind kind);
-Patch song_patch_lead(Rng *r, MusicStyle s);
+Patch song_patch_lead(Rng *r);
 /* Adds a note to bus[channels][frames]. vowel: for WAVE_VOICE, any number. */
-void song_voice_add(const Patch *p, const Note *n, uint32_t vowel, int rate, int channels, int64_t frames, float *const bus[2]);
+void song_voice_add(const Patch *p, const Note *n, uint32_t vowel, int rate, int channels, int64_t frames,
+                    float *const bus[2]);
 
-/* ---- score (song_score.c): what is played, in time order per part ---- */
+/* ---- score (song_score.c): what is played, in time order per part ------------------------------------------------ */
 typedef struct Strike { float at; float loud; uint8_t drum; } Strike;
 typedef struct Score {
     Strike *strike; int n_strikes, strike_room;
@@ -111,10 +113,11 @@ typedef struct Score {
 void song_score_write(const SongPlan *p, Score *s);
 void song_score_finish(Score *s);
 
-/* ---- mix (song_mix.c) ---- */
-void song_mix(const SongPlan *p, const Score *s, const OneShot shot[DRUMS], const SongOptions *o, float *samples, int64_t frames);
+/* ---- mix (song_mix.c) -------------------------------------------------------------------------------------------- */
+void song_mix(const SongPlan *p, const Score *s, const OneShot shot[DRUMS], const SongOptions *o, float *samples,
+              int64_t frames);
 
-/* ---- small things ---- */
+/* ---- small things ------------------------------------------------------------------------------------------------ */
 static inline uint32_t noise_next(uint32_t *state) /* xorshift: white noise by the million, from a state drawn by Rng */
 {
     uint32_t x = *state;

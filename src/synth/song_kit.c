@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Drum sounds from a folder of single hits. Which instrument a file is follows from the beginning of its name; loops and long
- * files are left out. Files are read once, at 22,050 Hz, and shared by all songs.
+ * Drum sounds from a folder of single hits. Which instrument a file is follows from the beginning of its name; loops
+ * and long files are left out. Files are read once, at 22,050 Hz, and shared by all songs.
  */
 #include "media/media.h"
 #include "synth/song_internal.h"
@@ -20,10 +20,13 @@ struct SongKit {
 static const struct { const char *prefix; Drum drum; } kinds[] = {
     {"bd_", DRUM_KICK}, {"drum_heavy_kick", DRUM_KICK}, {"drum_bass", DRUM_KICK}, {"elec_soft_kick", DRUM_KICK},
     {"elec_hollow_kick", DRUM_KICK}, {"kick", DRUM_KICK}, {"sn_", DRUM_SNARE}, {"drum_snare", DRUM_SNARE},
-    {"elec_snare", DRUM_SNARE}, {"elec_hi_snare", DRUM_SNARE}, {"elec_lo_snare", DRUM_SNARE}, {"elec_mid_snare", DRUM_SNARE},
-    {"elec_filt_snare", DRUM_SNARE}, {"snare", DRUM_SNARE}, {"perc_snap", DRUM_CLAP}, {"clap", DRUM_CLAP}, {"hat_", DRUM_HAT},
+    {"elec_snare", DRUM_SNARE}, {"elec_hi_snare", DRUM_SNARE}, {"elec_lo_snare", DRUM_SNARE},
+    {"elec_mid_snare", DRUM_SNARE},
+    {"elec_filt_snare", DRUM_SNARE}, {"snare", DRUM_SNARE}, {"perc_snap", DRUM_CLAP}, {"clap", DRUM_CLAP},
+    {"hat_", DRUM_HAT},
     {"drum_cymbal_closed", DRUM_HAT}, {"drum_cymbal_pedal", DRUM_HAT}, {"drum_cymbal_open", DRUM_OPEN_HAT},
-    {"ride_", DRUM_RIDE}, {"drum_cymbal_soft", DRUM_RIDE}, {"drum_cymbal_hard", DRUM_CRASH}, {"drum_splash", DRUM_CRASH},
+    {"ride_", DRUM_RIDE}, {"drum_cymbal_soft", DRUM_RIDE}, {"drum_cymbal_hard", DRUM_CRASH},
+    {"drum_splash", DRUM_CRASH},
     {"drum_tom_lo", DRUM_TOM_LO}, {"drum_tom_mid", DRUM_TOM_MID}, {"elec_fuzz_tom", DRUM_TOM_MID},
     {"drum_tom_hi", DRUM_TOM_HI}, {"drum_cowbell", DRUM_COWBELL}, {"elec_wood", DRUM_RIM}, {"elec_tick", DRUM_RIM},
     {"elec_blip", DRUM_RIM}, {"tabla_ghe", DRUM_CONGA_LO}, {"tabla_tun", DRUM_CONGA_HI}, {"tabla_na", DRUM_CONGA_HI},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From notes to samples: drums on one bus, tones on another that ducks under the kick in electronic styles, a room, a tilt of
- * the spectrum, soft clipping, a level and a noise floor, all drawn per song.
+ * From notes to samples: drums on one bus, tones on another that ducks under the kick in electronic styles, a room, a
+ * tilt of the spectrum, soft clipping, a level and a noise floor, all drawn per song.
  */
 #include "synth/song_internal.h"
 
@@ -81,15 +81,17 @@ static void render_parts(const SongPlan *p, const Score *s, const OneShot shot[D
     }
     for (int k = 0; k < s->n_strikes; k++)
         if ((double)s->strike[k].at * b->rate + 1 < (double)b->frames)
-            add_strike(b, &shot[s->strike[k].drum], (double)s->strike[k].at, gain[s->strike[k].drum] * s->strike[k].loud,
+            add_strike(b, &shot[s->strike[k].drum], (double)s->strike[k].at,
+                       gain[s->strike[k].drum] * s->strike[k].loud,
                        pan[s->strike[k].drum]);
     Patch patch[3] = {song_patch_bass(r, p->style_id), song_patch_chord(r, p->style_id, p->chord),
-                      song_patch_lead(r, p->style_id)};
+                      song_patch_lead(r)};
     for (int k = 0; k < 3; k++)
         patch[k].gain *= rng_range(r, 0.6f, 1.3f);
     for (int k = 0; k < s->n_notes; k++)
         if (s->note[k].note.start * b->rate + 1 < (double)b->frames)
-            song_voice_add(&patch[s->note[k].part], &s->note[k].note, (uint32_t)k * 2654435761u >> 16, b->rate, b->channels,
+            song_voice_add(&patch[s->note[k].part], &s->note[k].note, (uint32_t)k * 2654435761u >> 16, b->rate,
+                           b->channels,
                            b->frames, b->tones);
     if (p->style->electronic && rng_chance(r, 0.6f))
         duck(b, s, rng_range(r, 0.3f, 0.8f), rng_range(r, 0.12f, 0.3f));
@@ -98,7 +100,8 @@ static void render_parts(const SongPlan *p, const Score *s, const OneShot shot[D
         room(b->tones[c], b->frames, b->rate, wet, size, 23 * c);
 }
 
-void song_mix(const SongPlan *p, const Score *s, const OneShot shot[DRUMS], const SongOptions *o, float *samples, int64_t frames)
+void song_mix(const SongPlan *p, const Score *s, const OneShot shot[DRUMS], const SongOptions *o, float *samples,
+              int64_t frames)
 {
     Rng r = rng_make(p->seed, STREAM_MIX);
     Buses b = {.rate = o->rate, .channels = o->channels, .frames = frames};
@@ -123,7 +126,8 @@ void song_mix(const SongPlan *p, const Score *s, const OneShot shot[DRUMS], cons
     int64_t fade = MIN(frames, (int64_t)(0.02 * o->rate));
     for (int64_t i = 0; i < frames * o->channels; i++) {
         int64_t left = frames - i / o->channels;
-        samples[i] = (samples[i] * (level / peak) + floor * noise_float(&noise)) * (left < fade ? (float)left / (float)fade : 1);
+        float out = left < fade ? (float)left / (float)fade : 1;
+        samples[i] = (samples[i] * (level / peak) + floor * noise_float(&noise)) * out;
     }
     mem_free(memory);
 }

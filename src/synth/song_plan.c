@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The plan of a song: style, tempo, key, then sections and bars with their energy, and where beats and swung sixteenths lie.
+ * The plan of a song: style, tempo, key, then sections and bars with their energy, and where beats and swung sixteenths
+ * lie.
  */
 #include "synth/song_internal.h"
 
@@ -111,7 +112,8 @@ double song_plan_beat_time(const SongPlan *p, double beat)
 
 double song_plan_step_time(const SongPlan *p, int bar, double step)
 {
-    double pair = p->style->swing_eighths ? 4 : 2, within = fmod(step, pair), half = pair / 2, late = half * (double)p->swing;
+    double pair = p->style->swing_eighths ? 4 : 2, within = fmod(step, pair), half = pair / 2,
+        late = half * (double)p->swing;
     double swung = within < half ? within * (half + late) / half : half + late + (within - half) * (half - late) / half;
     return song_plan_beat_time(p, bar * p->metre + (step - within + swung) / STEPS_PER_BEAT);
 }

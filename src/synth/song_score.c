@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is played: drums from the style's patterns with fills, bass, chords and a tune over a progression of four chords. All
- * that a theme fixes (which optional strokes, which chords, which riff) is drawn from the theme's own stream, so that a theme
- * sounds the same whenever it returns; loudness and small delays are drawn bar by bar. How many players join follows energy.
+ * What is played: drums from the style's patterns with fills, bass, chords and a tune over a progression of four
+ * chords. All that a theme fixes (which optional strokes, which chords, which riff) is drawn from the theme's own
+ * stream, so that a theme sounds the same whenever it returns; loudness and small delays are drawn bar by bar. How many
+ * players join follows energy.
  */
 #include "synth/song_internal.h"
 
@@ -34,10 +35,11 @@ typedef struct Writer {
     int steps;
 } Writer;
 
-/* ---- themes ----------------------------------------------------------------------------------------------------------- */
+/* ---- themes ------------------------------------------------------------------------------------------------------ */
 
 static const int8_t progressions[][PROGRESSION] = {
-    {0, 4, 5, 3}, {5, 3, 0, 4}, {0, 5, 3, 4}, {0, 3, 4, 3}, {0, 0, 3, 4}, {0, 6, 5, 6}, {0, 5, 2, 6}, {1, 4, 0, 5}, {0, 3, 0, 4},
+    {0, 4, 5, 3}, {5, 3, 0, 4}, {0, 5, 3, 4}, {0, 3, 4, 3}, {0, 0, 3, 4}, {0, 6, 5, 6}, {0, 5, 2, 6}, {1, 4, 0, 5},
+    {0, 3, 0, 4},
     {0, 0, 0, 0}, {0, 6, 3, 0}, {0, 2, 3, 4}, {3, 4, 0, 0}};
 
 static void write_tune(Theme *t, Rng *r, int steps)
@@ -100,7 +102,7 @@ static void make_theme(Theme *t, const SongPlan *p, int which)
     write_tune(t, &r, steps);
 }
 
-/* ---- writing --------------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static void strike(Writer *w, double at, int drum, float loud)
 {
@@ -109,7 +111,8 @@ static void strike(Writer *w, double at, int drum, float loud)
         s->strike_room = MAX(1024, 2 * s->strike_room);
         s->strike = mem_resize(s->strike, (size_t)s->strike_room * sizeof *s->strike);
     }
-    s->strike[s->n_strikes++] = (Strike){(float)MAX(at, 0), w->level * loud * rng_range(&w->r, 0.85f, 1.1f), (uint8_t)drum};
+    s->strike[s->n_strikes++] = (Strike){(float)MAX(at, 0), w->level * loud * rng_range(&w->r, 0.85f, 1.1f),
+                                         (uint8_t)drum};
 }
 
 static void note(Writer *w, int part, double at, double until, float semitones, float loud)
@@ -119,7 +122,8 @@ static void note(Writer *w, int part, double at, double until, float semitones, 
         s->note_room = MAX(1024, 2 * s->note_room);
         s->note = mem_resize(s->note, (size_t)s->note_room * sizeof *s->note);
     }
-    Note n = {at, (float)(until - at), 440 * powf(2, (semitones - 69) / 12), w->level * loud * rng_range(&w->r, 0.85f, 1.1f)};
+    Note n = {at, (float)(until - at), 440 * powf(2, (semitones - 69) / 12),
+              w->level * loud * rng_range(&w->r, 0.85f, 1.1f)};
     s->note[s->n_notes].note = n;
     s->note[s->n_notes++].part = (uint8_t)part;
 }
@@ -178,7 +182,8 @@ static void play_drums(Writer *w, const Theme *t, int bar, const SongBar *b, Sec
         play_pattern(w, t, bar, t->kick, DRUM_KICK, 1, MIN(last, fill_from));
     if (e > 0.42f && !(build && b->in_section < 2)) {
         bool both = s->clap && e > 0.7f;
-        play_pattern(w, t, bar, t->snare, s->clap && w->p->seed % 3 ? DRUM_CLAP : DRUM_SNARE, 0.9f, MIN(last, fill_from));
+        play_pattern(w, t, bar, t->snare, s->clap && w->p->seed % 3 ? DRUM_CLAP : DRUM_SNARE, 0.9f,
+                     MIN(last, fill_from));
         if (both)
             play_pattern(w, t, bar, t->snare, w->p->seed % 3 ? DRUM_SNARE : DRUM_CLAP, 0.6f, MIN(last, fill_from));
     }
@@ -194,9 +199,12 @@ static void play_drums(Writer *w, const Theme *t, int bar, const SongBar *b, Sec
         play_fill(w, bar, fill_from);
 }
 
-/* ---- bass, chords, tune -------------------------------------------------------------------------------------------------- */
+/* ---- bass, chords, tune ------------------------------------------------------------------------------------------ */
 
-static int chord_of(const Theme *t, const SongBar *b) { return t->chord[b->in_section / t->bars_per_chord % PROGRESSION]; }
+static int chord_of(const Theme *t, const SongBar *b)
+{
+    return t->chord[b->in_section / t->bars_per_chord % PROGRESSION];
+}
 
 static void bass_note(Writer *w, int bar, double step, double length, int degree, float loud)
 {
@@ -273,7 +281,8 @@ static void play_tune(Writer *w, const Theme *t, int bar, int in_section, int ch
         int step = t->tune[i].step - from;
         if (step < 0 || step >= w->steps)
             continue;
-        note(w, 2, song_plan_step_time(w->p, bar, step), song_plan_step_time(w->p, bar, step + t->tune[i].length * 0.92),
+        note(w, 2, song_plan_step_time(w->p, bar, step),
+             song_plan_step_time(w->p, bar, step + t->tune[i].length * 0.92),
              pitch(w->p, t->tune[i].degree + (in_section / 2 % 2 ? 0 : chord % 2), 64), 0.9f);
     }
 }
@@ -298,7 +307,8 @@ void song_score_write(const SongPlan *p, Score *s)
             play_bass(&w, t, bar, chord, last);
         if (kind == SECTION_BREAK || b->energy > 0.45f || p->chord == CHORD_PAD)
             play_chords(&w, t, bar, chord, last);
-        if (p->lead && (kind == SECTION_CHORUS || kind == SECTION_BRIDGE || (kind == SECTION_VERSE && b->in_section % 8 > 3)))
+        if (p->lead && (kind == SECTION_CHORUS || kind == SECTION_BRIDGE ||
+                        (kind == SECTION_VERSE && b->in_section % 8 > 3)))
             play_tune(&w, t, bar, b->in_section, chord);
     }
 }

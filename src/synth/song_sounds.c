@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Drums, synthesised: tuned membranes (a sine whose pitch falls), noise through filters, metal (six squares), each drawn anew for
- * every song between an electronic and an acoustic kit. One-shots are rendered once per song and then only added.
+ * Drums, synthesised: tuned membranes (a sine whose pitch falls), noise through filters, metal (six squares), each
+ * drawn anew for every song between an electronic and an acoustic kit. One-shots are rendered once per song and then
+ * only added.
  */
 #include "synth/song_internal.h"
 

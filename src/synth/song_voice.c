@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Tonal instruments: one to three oscillators (sine, band-limited saw and square, FM, a voice with formants) through an envelope
- * and a low-pass filter that closes after the attack. Wavetables of an octave each are computed once per process.
+ * Tonal instruments: one to three oscillators (sine, band-limited saw and square, FM, a voice with formants) through an
+ * envelope and a low-pass filter that closes after the attack. Wavetables of an octave each are computed once per
+ * process.
  */
 #include "synth/song_internal.h"
 
@@ -59,7 +60,8 @@ static float envelope(const Patch *p, float t, float held)
     float level = t < p->attack ? t / p->attack : p->sustain + (1 - p->sustain) * expf(-3 * (t - p->attack) / p->decay);
     if (t <= held)
         return level;
-    float at_end = held < p->attack ? held / p->attack : p->sustain + (1 - p->sustain) * expf(-3 * (held - p->attack) / p->decay);
+    float at_end = held < p->attack ? held / p->attack
+        : p->sustain + (1 - p->sustain) * expf(-3 * (held - p->attack) / p->decay);
     return at_end * MAX(0, 1 - (t - held) / p->release);
 }
 
@@ -111,7 +113,8 @@ static void start_voice(Voice *v, const Patch *p, const Note *n, uint32_t vowel,
 
 enum { BLOCK = 32 }; /* envelope and filter are set this often */
 
-void song_voice_add(const Patch *p, const Note *n, uint32_t vowel, int rate, int channels, int64_t frames, float *const bus[2])
+void song_voice_add(const Patch *p, const Note *n, uint32_t vowel, int rate, int channels, int64_t frames,
+                    float *const bus[2])
 {
     pthread_once(&tables_once, make_tables);
     Voice v;
@@ -121,7 +124,8 @@ void song_voice_add(const Patch *p, const Note *n, uint32_t vowel, int rate, int
         return;
     count = MIN(count, frames - first);
     float gain = p->gain * n->loud / sqrtf((float)p->unison), level = 0;
-    float left = channels == 2 ? cosf((p->pan + 1) * (float)M_PI / 4) * 1.414f : 1, right = sinf((p->pan + 1) * (float)M_PI / 4) * 1.414f;
+    float left = channels == 2 ? cosf((p->pan + 1) * (float)M_PI / 4) * 1.414f : 1,
+        right = sinf((p->pan + 1) * (float)M_PI / 4) * 1.414f;
     for (int64_t from = 0; from < count; from += BLOCK) {
         int m = (int)MIN(BLOCK, count - from);
         float t = (float)from / (float)rate, next = envelope(p, t + (float)m / (float)rate, n->seconds);
@@ -152,40 +156,67 @@ void song_voice_add(const Patch *p, const Note *n, uint32_t vowel, int rate, int
     }
 }
 
-/* ---- patches ----------------------------------------------------------------------------------------------------------- */
+/* ---- patches ----------------------------------------------------------------------------------------------------- */
 
 Patch song_patch_bass(Rng *r, MusicStyle s)
 {
     bool plucked = s == MUSIC_SWING || s == MUSIC_SALSA || s == MUSIC_WALTZ || s == MUSIC_BALLAD || s == MUSIC_ROCK;
-    Patch p = {.wave = plucked ? (rng_chance(r, 0.5f) ? WAVE_SAW : WAVE_FM) : (Wave)rng_int(r, WAVE_SINE, WAVE_FM),
-               .unison = plucked ? 1 : rng_int(r, 1, 2), .detune = 0.004f, .attack = 0.006f, .decay = rng_range(r, 0.12f, 0.5f),
-               .sustain = plucked ? 0.3f : rng_range(r, 0.3f, 0.9f), .release = 0.06f, .cutoff = rng_range(r, 250, 900),
-               .sweep = rng_range(r, 1, 4), .resonance = rng_range(r, 0, 0.6f), .fm_ratio = rng_chance(r, 0.5f) ? 1 : 2,
-               .fm_index = rng_range(r, 0.5f, 3), .drive = rng_chance(r, 0.3f) ? rng_range(r, 0.5f, 2) : 0, .gain = 0.5f};
+    Patch p = {.unison = 1, .detune = 0.004f, .attack = 0.006f, .sustain = 0.3f, .release = 0.06f, .gain = 0.5f};
+    p.wave = plucked ? (rng_chance(r, 0.5f) ? WAVE_SAW : WAVE_FM) : (Wave)rng_int(r, WAVE_SINE, WAVE_FM);
+    if (!plucked) {
+        p.unison = rng_int(r, 1, 2);
+        p.sustain = rng_range(r, 0.3f, 0.9f);
+    }
+    p.decay = rng_range(r, 0.12f, 0.5f);
+    p.cutoff = rng_range(r, 250, 900);
+    p.sweep = rng_range(r, 1, 4);
+    p.resonance = rng_range(r, 0, 0.6f);
+    p.fm_ratio = rng_chance(r, 0.5f) ? 1 : 2;
+    p.fm_index = rng_range(r, 0.5f, 3);
+    p.drive = rng_chance(r, 0.3f) ? rng_range(r, 0.5f, 2) : 0;
     return p;
 }
 
 Patch song_patch_chord(Rng *r, MusicStyle s, ChordKind kind)
 {
-    bool pad = kind == CHORD_PAD, keys = s == MUSIC_SALSA || s == MUSIC_SWING || s == MUSIC_WALTZ || s == MUSIC_BALLAD;
-    Patch p = {.wave = keys ? WAVE_FM : rng_chance(r, 0.7f) ? WAVE_SAW : WAVE_SQUARE, .unison = pad ? 3 : rng_int(r, 1, 3),
-               .detune = rng_range(r, 0.002f, 0.012f), .attack = pad ? rng_range(r, 0.08f, 0.4f) : 0.004f,
-               .decay = rng_range(r, 0.2f, 0.9f), .sustain = pad ? 0.9f : rng_range(r, 0.05f, 0.4f),
-               .release = pad ? 0.35f : 0.12f, .cutoff = rng_range(r, 900, 3000), .sweep = pad ? 1 : rng_range(r, 1, 2.5f),
-               .resonance = rng_range(r, 0, 0.4f), .fm_ratio = (float)rng_int(r, 1, 4), .fm_index = rng_range(r, 0.4f, 2),
-               .drive = s == MUSIC_ROCK ? rng_range(r, 4, 12) : 0, .gain = 0.14f, .pan = rng_range(r, -0.5f, 0.5f)};
+    bool pad = kind == CHORD_PAD;
+    bool keys = s == MUSIC_SALSA || s == MUSIC_SWING || s == MUSIC_WALTZ || s == MUSIC_BALLAD;
+    Patch p = {.attack = 0.004f, .release = 0.12f, .gain = 0.14f, .pan = rng_range(r, -0.5f, 0.5f)};
+    p.wave = keys ? WAVE_FM : rng_chance(r, 0.7f) ? WAVE_SAW : WAVE_SQUARE;
+    p.unison = rng_int(r, 1, 3);
+    p.detune = rng_range(r, 0.002f, 0.012f);
+    p.decay = rng_range(r, 0.2f, 0.9f);
+    p.sustain = rng_range(r, 0.05f, 0.4f);
+    p.cutoff = rng_range(r, 900, 3000);
+    p.sweep = rng_range(r, 1, 2.5f);
+    p.resonance = rng_range(r, 0, 0.4f);
+    p.fm_ratio = (float)rng_int(r, 1, 4);
+    p.fm_index = rng_range(r, 0.4f, 2);
+    p.drive = s == MUSIC_ROCK ? rng_range(r, 4, 12) : 0;
+    if (pad) {
+        p.unison = 3;
+        p.attack = rng_range(r, 0.08f, 0.4f);
+        p.sustain = 0.9f;
+        p.release = 0.35f;
+        p.sweep = 1;
+    }
     return p;
 }
 
-Patch song_patch_lead(Rng *r, MusicStyle s)
+Patch song_patch_lead(Rng *r)
 {
-    Wave waves[] = {WAVE_SAW, WAVE_SQUARE, WAVE_FM, WAVE_VOICE, WAVE_VOICE};
+    static const Wave waves[] = {WAVE_SAW, WAVE_SQUARE, WAVE_FM, WAVE_VOICE, WAVE_VOICE};
     Wave wave = waves[rng_int(r, 0, 4)];
-    Patch p = {.wave = wave, .unison = wave == WAVE_SAW ? rng_int(r, 1, 3) : 1, .detune = 0.006f,
-               .attack = wave == WAVE_VOICE ? 0.05f : rng_range(r, 0.004f, 0.03f), .decay = rng_range(r, 0.2f, 0.8f),
-               .sustain = rng_range(r, 0.4f, 0.9f), .release = 0.1f, .cutoff = rng_range(r, 1500, 3200), .sweep = 1.3f,
-               .resonance = 0.1f, .fm_ratio = (float)rng_int(r, 1, 5), .fm_index = rng_range(r, 0.5f, 2.5f),
-               .vibrato = rng_chance(r, 0.6f) ? rng_range(r, 0.002f, 0.01f) : 0, .gain = wave == WAVE_VOICE ? 0.35f : 0.2f,
-               .pan = rng_range(r, -0.3f, 0.3f)};
+    bool sung = wave == WAVE_VOICE;
+    Patch p = {.wave = wave, .unison = wave == WAVE_SAW ? rng_int(r, 1, 3) : 1, .detune = 0.006f, .release = 0.1f,
+               .sweep = 1.3f, .resonance = 0.1f, .gain = sung ? 0.35f : 0.2f};
+    p.attack = sung ? 0.05f : rng_range(r, 0.004f, 0.03f);
+    p.decay = rng_range(r, 0.2f, 0.8f);
+    p.sustain = rng_range(r, 0.4f, 0.9f);
+    p.cutoff = rng_range(r, 1500, 3200);
+    p.fm_ratio = (float)rng_int(r, 1, 5);
+    p.fm_index = rng_range(r, 0.5f, 2.5f);
+    p.vibrato = rng_chance(r, 0.6f) ? rng_range(r, 0.002f, 0.01f) : 0;
+    p.pan = rng_range(r, -0.3f, 0.3f);
     return p;
 }

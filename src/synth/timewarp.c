@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Captured dance onto the beat (data/README.md section 4): pose hits are laid on beats and half beats by a smooth rising map of
- * time whose pieces stay between 3/4 and 4/3 of their captured length. Which hit goes where is found by dynamic programming over
- * (hit, place on the grid): stretches cost their squared logarithm, hits that are left out or firm hits off the beat cost too.
+ * Captured dance onto the beat (data/README.md section 4): pose hits are laid on beats and half beats by a smooth
+ * rising map of time whose pieces stay between 3/4 and 4/3 of their captured length. Which hit goes where is found by
+ * dynamic programming over (hit, place on the grid): stretches cost their squared logarithm, hits that are left out or
+ * firm hits off the beat cost too.
  * The map is a monotone cubic (Fritsch and Carlson 1980) through the pairs that were chosen.
  */
 #include "synth/moves_source.h"
@@ -17,7 +18,8 @@ enum { MAX_HITS = 256, MAX_PLACES = 512, SKIPS = 3 };
 #define LEAD_OUT 1.6        /* s: places beyond the end that the last hits may go to */
 
 typedef struct Place { double at; bool beat; } Place;
-typedef struct Node { double cost; int hit, place; bool reached; } Node; /* cost so far, and where it came from (-1: start) */
+/* cost so far, and where it came from (-1: start) */
+typedef struct Node { double cost; int hit, place; bool reached; } Node;
 
 typedef struct Search {
     const double *hit;  /* first one that may count */
@@ -98,7 +100,7 @@ static void reach(const Search *s, Node *node, int i, int j)
     }
 }
 
-/* ---- the map --------------------------------------------------------------------------------------------------------------- */
+/* ---- the map ----------------------------------------------------------------------------------------------------- */
 
 static void add_knot(TimeWarp *w, double song, double clip)
 {

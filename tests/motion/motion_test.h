@@ -32,7 +32,8 @@ static inline float worst_joint(const Clip *a, const Clip *b)
     return worst;
 }
 
-/* Turns the bones of the rest pose by sines of different speeds about different axes, walks in a circle. Bone lengths stay. */
+/* Turns the bones of the rest pose by sines of different speeds about different axes, walks in a circle. Bone lengths
+ * stay. */
 static inline void wave_clip(Clip *c, int frames, double fps, float size)
 {
     float rest[MOTION_BONES][3], length[MOTION_BONES];

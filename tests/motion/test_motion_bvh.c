@@ -30,33 +30,43 @@ static void round_trip_within_a_millimetre(void **state)
     "JOINT " c "\n{\nOFFSET " z "\nCHANNELS 3 Zrotation Xrotation Yrotation\nEnd Site\n{\nOFFSET 0 0 12\n}\n}\n}\n}\n"
 
 /* Trunk, then collar bones with arms, then legs; names as given. Y up, centimetres. */
-#define TREE(hips, spine, neck, lcollar, larm, lfore, lhand, rcollar, rarm, rfore, rhand, lup, lleg, lfoot, rup, rleg, rfoot) \
-    "HIERARCHY\nROOT " hips "\n{\nOFFSET 0 0 0\nCHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation\n" \
+#define TREE(hips, spine, neck, lcollar, larm, lfore, lhand, rcollar, rarm, rfore, rhand, lup, lleg, lfoot, rup, rleg,
+             rfoot) \
+    "HIERARCHY\nROOT " hips "\n{\nOFFSET 0 0 0\n" \
+    "CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation\n" \
     "JOINT " spine "\n{\nOFFSET 0 33 0\nCHANNELS 3 Zrotation Xrotation Yrotation\n" \
     "JOINT " neck "\n{\nOFFSET 0 20 0\nCHANNELS 3 Zrotation Xrotation Yrotation\nEnd Site\n{\nOFFSET 0 20 0\n}\n}\n" \
     "JOINT " lcollar "\n{\nOFFSET 3 15 0\nCHANNELS 3 Zrotation Xrotation Yrotation\n" \
     LIMB3(larm, lfore, lhand, "15 0 0", "28 0 0", "26 0 0") "}\n" \
     "JOINT " rcollar "\n{\nOFFSET -3 15 0\nCHANNELS 3 Zrotation Xrotation Yrotation\n" \
     LIMB3(rarm, rfore, rhand, "-15 0 0", "-28 0 0", "-26 0 0") "}\n}\n" \
-    LIMB3(lup, lleg, lfoot, "9 0 0", "0 -42 0", "0 -43 0") LIMB3(rup, rleg, rfoot, "-9 0 0", "0 -42 0", "0 -43 0") "}\n" \
+    LIMB3(lup, lleg, lfoot, "9 0 0", "0 -42 0", "0 -43 0") LIMB3(rup, rleg, rfoot, "-9 0 0", "0 -42 0",
+                                                                 "0 -43 0") "}\n" \
     "MOTION\nFrames: 1\nFrame Time: 0.0333333\n0 93 0"
 
 static const char *const trees[] = {
     TREE("mixamorig:Hips", "mixamorig:Spine2", "mixamorig:Neck", "mixamorig:LeftShoulder", "mixamorig:LeftArm",
          "mixamorig:LeftForeArm", "mixamorig:LeftHand", "mixamorig:RightShoulder", "mixamorig:RightArm",
-         "mixamorig:RightForeArm", "mixamorig:RightHand", "mixamorig:LeftUpLeg", "mixamorig:LeftLeg", "mixamorig:LeftFoot",
+         "mixamorig:RightForeArm", "mixamorig:RightHand", "mixamorig:LeftUpLeg", "mixamorig:LeftLeg",
+             "mixamorig:LeftFoot",
          "mixamorig:RightUpLeg", "mixamorig:RightLeg", "mixamorig:RightFoot"),
-    TREE("root", "thorax", "lowerneck", "lclavicle", "lhumerus", "lradius", "lwrist", "rclavicle", "rhumerus", "rradius",
+    TREE("root", "thorax", "lowerneck", "lclavicle", "lhumerus", "lradius", "lwrist", "rclavicle", "rhumerus",
+         "rradius",
          "rwrist", "lfemur", "ltibia", "lfoot", "rfemur", "rtibia", "rfoot"),
-    TREE("pelvis", "spine_03", "neck_01", "clavicle_l", "upperarm_l", "lowerarm_l", "hand_l", "clavicle_r", "upperarm_r",
+    TREE("pelvis", "spine_03", "neck_01", "clavicle_l", "upperarm_l", "lowerarm_l", "hand_l", "clavicle_r",
+         "upperarm_r",
          "lowerarm_r", "hand_r", "thigh_l", "calf_l", "foot_l", "thigh_r", "calf_r", "foot_r"),
-    TREE("hips", "chest", "neck", "shoulder.L", "upper_arm.L", "forearm.L", "hand.L", "shoulder.R", "upper_arm.R", "forearm.R",
+    TREE("hips", "chest", "neck", "shoulder.L", "upper_arm.L", "forearm.L", "hand.L", "shoulder.R", "upper_arm.R",
+         "forearm.R",
          "hand.R", "thigh.L", "shin.L", "foot.L", "thigh.R", "shin.R", "foot.R"),
-    TREE("Pelvis", "Spine3", "Neck", "L_Collar", "L_Shoulder", "L_Elbow", "L_Wrist", "R_Collar", "R_Shoulder", "R_Elbow",
+    TREE("Pelvis", "Spine3", "Neck", "L_Collar", "L_Shoulder", "L_Elbow", "L_Wrist", "R_Collar", "R_Shoulder",
+         "R_Elbow",
          "R_Wrist", "L_Hip", "L_Knee", "L_Ankle", "R_Hip", "R_Knee", "R_Ankle"),
-    TREE("hip", "torso", "neck", "left_collar", "left_shoulder", "left_elbow", "left_hand", "right_collar", "right_shoulder",
+    TREE("hip", "torso", "neck", "left_collar", "left_shoulder", "left_elbow", "left_hand", "right_collar",
+         "right_shoulder",
          "right_elbow", "right_hand", "left_hip", "left_knee", "left_foot", "right_hip", "right_knee", "right_foot"),
-    TREE("Bip01", "Bip01 Spine2", "Bip01 Neck", "Bip01 L Clavicle", "Bip01 L UpperArm", "Bip01 L Forearm", "Bip01 L Hand",
+    TREE("Bip01", "Bip01 Spine2", "Bip01 Neck", "Bip01 L Clavicle", "Bip01 L UpperArm", "Bip01 L Forearm",
+         "Bip01 L Hand",
          "Bip01 R Clavicle", "Bip01 R UpperArm", "Bip01 R Forearm", "Bip01 R Hand", "Bip01 L Thigh", "Bip01 L Calf",
          "Bip01 L Foot", "Bip01 R Thigh", "Bip01 R Calf", "Bip01 R Foot")};
 
@@ -81,7 +91,8 @@ static void names_of_other_programs(void **state)
         if (!clip_parse_bvh(&c, text, strlen(text), "tree", NULL, &e))
             fail_msg("tree %zu: %s", i, e.text);
         assert_true(c.fps == 30);
-        const float want_shoulder[3] = {0.18f, 1.41f, 0}, want_wrist[3] = {0.72f, 1.41f, 0}, want_ankle[3] = {-0.09f, 0.08f, 0};
+        const float want_shoulder[3] = {0.18f, 1.41f, 0}, want_wrist[3] = {0.72f, 1.41f, 0},
+            want_ankle[3] = {-0.09f, 0.08f, 0};
         const float want_toe[3] = {0.09f, 0.08f, 0.12f}, want_chest[3] = {0, 1.26f, 0}, want_head[3] = {0, 1.66f, 0};
         assert_true(far_apart(c.pose[0][JOINT_L_SHOULDER], want_shoulder) < 1e-4f);
         assert_true(far_apart(c.pose[0][JOINT_L_WRIST], want_wrist) < 1e-4f);
@@ -98,8 +109,10 @@ static void lies_are_found_out(void **state)
     static const struct { const char *from, *to, *says; } cases[] = {
         {"Frames: 1", "Frames: 2000000", "too short"}, {"Frames: 1", "Frames: 99999999999999999999", "line "},
         {"Frames: 1", "Frames: 0", "line "}, {"Frames: 1", "Frames: -5", "line "},
-        {"0.0333333", "0", "Frame Time"}, {"0.0333333", "nan", "not a number"}, {"CHANNELS 3", "CHANNELS 7", "channels"},
-        {"Zrotation", "Zrotatio", "channel"}, {"Zrotation", "Xrotation", "twice"}, {"OFFSET 9", "OFFSET inf", "not a number"},
+        {"0.0333333", "0", "Frame Time"}, {"0.0333333", "nan", "not a number"},
+            {"CHANNELS 3", "CHANNELS 7", "channels"},
+        {"Zrotation", "Zrotatio", "channel"}, {"Zrotation", "Xrotation", "twice"},
+            {"OFFSET 9", "OFFSET inf", "not a number"},
         {"0 93 0 0", "0 nan 0 0", "not a number"}, {"0 93 0 0", "93", "too short"}, {"MOTION", "MOTOR", "expected"},
         {"HIERARCHY", "HIER", "HIERARCHY"}, {"JOINT mixamorig:LeftUpLeg", "JOINT Tail", "l_hip"},
         {"}\nMOTION", "MOTION", "brace"}};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Clips: DMOT out and in, broken DMOT, resampling, glitches, hits against the list that comes with the captures, the canonical
- * body, headings, feet that stand.
+ * Clips: DMOT out and in, broken DMOT, resampling, glitches, hits against the list that comes with the captures, the
+ * canonical body, headings, feet that stand.
  */
 #include "motion_test.h"
 
@@ -244,8 +244,10 @@ static void captured_feet_stop_sliding(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dmot_comes_back), cmocka_unit_test(broken_dmot_is_refused), cmocka_unit_test(resampling_keeps_time),
-        cmocka_unit_test(glitches_are_found), cmocka_unit_test(hits_are_the_stops), cmocka_unit_test(hits_agree_with_the_list),
+        cmocka_unit_test(dmot_comes_back), cmocka_unit_test(broken_dmot_is_refused),
+            cmocka_unit_test(resampling_keeps_time),
+        cmocka_unit_test(glitches_are_found), cmocka_unit_test(hits_are_the_stops),
+            cmocka_unit_test(hits_agree_with_the_list),
         cmocka_unit_test(canonical_body_is_canonical), cmocka_unit_test(heading_stays_within_its_limit),
         cmocka_unit_test(feet_stop_sliding), cmocka_unit_test(captured_feet_stop_sliding)};
     return cmocka_run_group_tests_name("motion/clip", tests, NULL, NULL);

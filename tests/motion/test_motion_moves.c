@@ -38,7 +38,8 @@ static void clip_and_back(void **state)
     float drop = d.pose[0][0][1] - c.pose[0][0][1];
     for (int t = 0; t < 50; t++)
         for (int j = 0; j < JOINT_L_HIP; j++) { /* legs are lifted out of the floor */
-            float want[3] = {c.pose[t][j][0] - c.pose[0][0][0], c.pose[t][j][1] + drop, c.pose[t][j][2] - c.pose[0][0][2]};
+            float want[3] = {c.pose[t][j][0] - c.pose[0][0][0], c.pose[t][j][1] + drop,
+                             c.pose[t][j][2] - c.pose[0][0][2]};
             assert_true(far_apart(d.pose[t][j], want) < 1e-4f);
         }
     clip_finish(&c);
@@ -223,8 +224,10 @@ static void feet_hold_on_other_bodies(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(clip_and_back), cmocka_unit_test(mirror_twice_is_nothing), cmocka_unit_test(heading_turns_and_is_limited),
-        cmocka_unit_test(energy_scales_the_dance), cmocka_unit_test(seams_and_loops_close), cmocka_unit_test(beats_come_to_beats),
+        cmocka_unit_test(clip_and_back), cmocka_unit_test(mirror_twice_is_nothing),
+            cmocka_unit_test(heading_turns_and_is_limited),
+        cmocka_unit_test(energy_scales_the_dance), cmocka_unit_test(seams_and_loops_close),
+            cmocka_unit_test(beats_come_to_beats),
         cmocka_unit_test(checks_find_what_is_wrong), cmocka_unit_test(feet_hold_on_other_bodies)};
     return cmocka_run_group_tests_name("motion/moves", tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The skeleton: its tables agree with each other, directions and lengths give the pose back, mirror, heading, frames, limbs.
+ * The skeleton: its tables agree with each other, directions and lengths give the pose back, mirror, heading, frames,
+ * limbs.
  */
 #include "motion_test.h"
 

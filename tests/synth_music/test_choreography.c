@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Composed dances: bones keep their lengths, feet stand, nothing is too fast, hits are on the beats and not on those of another
- * tempo, energy makes them larger, a piece cut out of the middle is the same, and seeds differ.
+ * Composed dances: bones keep their lengths, feet stand, nothing is too fast, hits are on the beats and not on those of
+ * another tempo, energy makes them larger, a piece cut out of the middle is the same, and seeds differ.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +29,8 @@ static void steady(Beats *s, double tempo, int metre, float energy)
     s->b = (DanceBeats){BEATS, s->at, s->bar, s->energy, NULL};
 }
 
-static Clip compose(const Beats *s, uint64_t seed, DanceFamily f, double start, double seconds, double fps, Contacts *contact)
+static Clip compose(const Beats *s, uint64_t seed, DanceFamily f, double start, double seconds, double fps,
+                    Contacts *contact)
 {
     Clip c;
     Err e = {0};
@@ -175,7 +176,8 @@ static void wrong_options_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bodies_stay_whole), cmocka_unit_test(hits_are_on_the_beat), cmocka_unit_test(energy_makes_it_larger),
+        cmocka_unit_test(bodies_stay_whole), cmocka_unit_test(hits_are_on_the_beat),
+            cmocka_unit_test(energy_makes_it_larger),
         cmocka_unit_test(pieces_fit_the_whole), cmocka_unit_test(wrong_options_are_refused)};
     return cmocka_run_group_tests_name("synth_music/choreography", tests, NULL, NULL);
 }

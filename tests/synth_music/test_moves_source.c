@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The source of training windows, without and with captured clips: windows are the same again in any order and on any thread, the
- * shares are kept, dances lock to their own song, held-out clips stay apart, feet stand.
+ * The source of training windows, without and with captured clips: windows are the same again in any order and on any
+ * thread, the shares are kept, dances lock to their own song, held-out clips stay apart, feet stand.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -74,7 +74,8 @@ static double locking(const MovesWindow *w, const float *song)
         mean += speed[t] / (c.frames - 1);
     }
     for (int t = 1; t < c.frames; t++) {
-        double phase = atan2((double)song[t * SONG_COLUMNS + SONG_BEAT_SIN], (double)song[t * SONG_COLUMNS + SONG_BEAT_COS]);
+        double phase = atan2((double)song[t * SONG_COLUMNS + SONG_BEAT_SIN],
+                             (double)song[t * SONG_COLUMNS + SONG_BEAT_COS]);
         for (int h = 0; h < 2; h++) {
             re[h] += (speed[t] - mean) * cos((h + 1) * phase);
             im[h] += (speed[t] - mean) * sin((h + 1) * phase);
@@ -212,7 +213,8 @@ static void captured_windows(void **state)
 
 static void wrong_options_are_refused(void **state)
 {
-    const MovesSourceOptions bad[] = {{.songs = -1}, {.song_seconds = 1}, {.composed = 0.9f, .idle = 0.5f}, {.motion = "/nonexistent"}};
+    const MovesSourceOptions bad[] = {{.songs = -1}, {.song_seconds = 1}, {.composed = 0.9f, .idle = 0.5f},
+                                      {.motion = "/nonexistent"}};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         Err e = {0};
         assert_null(moves_source_open(&bad[i], &e));

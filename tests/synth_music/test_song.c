@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Composed songs: the same seed gives the same samples, nothing clips, beats and sections are in order, the kick is where the
- * beat is said to be, loud sections are loud, and sounds without a beat are what they are called.
+ * Composed songs: the same seed gives the same samples, nothing clips, beats and sections are in order, the kick is
+ * where the beat is said to be, loud sections are loud, and sounds without a beat are what they are called.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,7 +44,8 @@ static void every_style_is_in_order(void **state)
 {
     for (int style = 0; style < MUSIC_STYLES; style++)
         for (int n = 0; n < 3; n++) {
-            SongOptions o = {.seed = (uint64_t)(100 * n + style), .seconds = 20, .style = style, .rate = n ? 22050 : 44100,
+            SongOptions o = {.seed = (uint64_t)(100 * n + style), .seconds = 20, .style = style, .rate = n ? 22050
+                             : 44100,
                              .channels = 1 + n % 2};
             Song s = compose(&o);
             float peak = 0;
@@ -81,7 +82,8 @@ static void every_style_is_in_order(void **state)
 static void the_kick_is_on_the_beat(void **state)
 {
     for (int n = 0; n < 4; n++) {
-        SongOptions o = {.seed = (uint64_t)(n + 1), .seconds = 15, .style = MUSIC_TECHNO, .rate = 22050, .channels = 1, .steady = true};
+        SongOptions o = {.seed = (uint64_t)(n + 1), .seconds = 15, .style = MUSIC_TECHNO, .rate = 22050, .channels = 1,
+                         .steady = true};
         Song s = compose(&o);
         float low = 0;
         double jump = 0, usual = 0;
@@ -104,7 +106,8 @@ static void energy_is_heard(void **state)
 {
     int louder = 0, pairs = 0;
     for (int n = 0; n < 10; n++) {
-        SongOptions o = {.seed = (uint64_t)(n + 50), .seconds = 40, .style = n % 2 ? MUSIC_POP : MUSIC_HOUSE, .rate = 22050, .channels = 1};
+        SongOptions o = {.seed = (uint64_t)(n + 50), .seconds = 40, .style = n % 2 ? MUSIC_POP : MUSIC_HOUSE,
+                         .rate = 22050, .channels = 1};
         Song s = compose(&o);
         double sum[2] = {0};
         int count[2] = {0};
@@ -188,8 +191,10 @@ static void idle_sounds_have_no_beat(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_seed_decides), cmocka_unit_test(every_style_is_in_order), cmocka_unit_test(the_kick_is_on_the_beat),
-        cmocka_unit_test(energy_is_heard), cmocka_unit_test(wrong_options_are_refused), cmocka_unit_test(kits_replace_drums),
+        cmocka_unit_test(the_seed_decides), cmocka_unit_test(every_style_is_in_order),
+            cmocka_unit_test(the_kick_is_on_the_beat),
+        cmocka_unit_test(energy_is_heard), cmocka_unit_test(wrong_options_are_refused),
+            cmocka_unit_test(kits_replace_drums),
         cmocka_unit_test(idle_sounds_have_no_beat)};
     return cmocka_run_group_tests_name("synth_music/song", tests, NULL, NULL);
 }

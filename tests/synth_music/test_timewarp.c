@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Time warping: hits come to the grid, time always goes on, stretches stay within their limits, fast songs use whole beats, and
- * where no map exists that is said.
+ * Time warping: hits come to the grid, time always goes on, stretches stay within their limits, fast songs use whole
+ * beats, and where no map exists that is said.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -96,7 +96,8 @@ static void what_cannot_be_is_said(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(hits_come_to_the_grid), cmocka_unit_test(a_perfect_dance_is_left_alone),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(hits_come_to_the_grid),
+                                       cmocka_unit_test(a_perfect_dance_is_left_alone),
                                        cmocka_unit_test(what_cannot_be_is_said)};
     return cmocka_run_group_tests_name("synth_music/timewarp", tests, NULL, NULL);
 }

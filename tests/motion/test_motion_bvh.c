@@ -30,8 +30,8 @@ static void round_trip_within_a_millimetre(void **state)
     "JOINT " c "\n{\nOFFSET " z "\nCHANNELS 3 Zrotation Xrotation Yrotation\nEnd Site\n{\nOFFSET 0 0 12\n}\n}\n}\n}\n"
 
 /* Trunk, then collar bones with arms, then legs; names as given. Y up, centimetres. */
-#define TREE(hips, spine, neck, lcollar, larm, lfore, lhand, rcollar, rarm, rfore, rhand, lup, lleg, lfoot, rup, rleg,
-             rfoot) \
+#define TREE(hips, spine, neck, lcollar, larm, lfore, lhand, rcollar, rarm, rfore, rhand, lup, lleg, lfoot, \
+             rup, rleg, rfoot) \
     "HIERARCHY\nROOT " hips "\n{\nOFFSET 0 0 0\n" \
     "CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation\n" \
     "JOINT " spine "\n{\nOFFSET 0 33 0\nCHANNELS 3 Zrotation Xrotation Yrotation\n" \

@@ -60,7 +60,7 @@ static void set_inputs(Bench *b)
 }
 
 /* options: pairs of name and value, then NULL. */
-static void bench_init(Bench *b, const char *task, const char *device, int64_t size, bool training, const char *const *options)
+static void bench_init(Bench *b, const char *task, const char *device, bool exact, int64_t size, const char *const *options)
 {
     Err e = {0};
     *b = (Bench){.task = articulated_find_task(task), .arena = arena_create()};
@@ -77,8 +77,8 @@ static void bench_init(Bench *b, const char *task, const char *device, int64_t s
     b->ps = b->task->params(b->net);
     if (!params_allocate(b->ps, true, 11, &e) || (b->task->begin && !b->task->begin(b->net, &e)))
         fail_msg("%s", e.text);
-    b->graph = graph_create(d, JIG_F32);
-    Node *loss = b->task->build(b->net, b->graph, size, training);
+    b->graph = graph_create(d, exact ? JIG_F32 : d->fast);
+    Node *loss = b->task->build(b->net, b->graph, size, true);
     graph_output(b->graph, "loss", loss);
     graph_grad(b->graph, loss, NULL, NULL, 0);
     if (!graph_plan(b->graph, &e))
@@ -125,7 +125,7 @@ static void shake(Bench *b)
 static void check_gradients(const char *task, const char *device, const char *const *options, double tolerance)
 {
     Bench b;
-    bench_init(&b, task, device, 1, true, options);
+    bench_init(&b, task, device, true, 1, options);
     shake(&b);
     loss_of(&b);
     int64_t n = params_size(b.ps);
@@ -175,7 +175,7 @@ static void check_learning(const char *task, const char *const *options, double 
 {
     Bench b;
     double first;
-    bench_init(&b, task, "auto", 4, true, options);
+    bench_init(&b, task, "auto", false, 2, options);
     double last = train_steps(&b, 30, 3e-3, &first);
     if (!(last < factor * first))
         fail_msg("%s: the loss went from %g to %g", task, first, last);
@@ -185,8 +185,11 @@ static void check_learning(const char *task, const char *const *options, double 
 static const char *const small[] = {"widths", "16-16-16-16", NULL};
 static const char *const small_pose[] = {"widths", "16-16-16-16", "size", "64", NULL};
 
+static const char *const small_motion[] = {"width", "32", "layers", "1", "heads", "2", "songs", "1", "stats", "4", NULL};
+
 static void test_gradients(void **state)
 {
+    check_gradients("motion", "ref", small_motion, 0.02);
     check_gradients("pose", "ref", small_pose, 0.02);
     check_gradients("flow", "cpu", small_pose, 0.03);
     check_gradients("pixels", "cpu", small_pose, 0.03);
@@ -195,6 +198,7 @@ static void test_gradients(void **state)
 
 static void test_learning(void **state)
 {
+    check_learning("motion", small_motion, 0.8);
     check_learning("pose", small_pose, 0.85);
     check_learning("flow", small_pose, 0.7);
     check_learning("pixels", small_pose, 0.7);
@@ -237,6 +241,7 @@ static void test_recipe(void **state)
     Arena *a = arena_create();
     char *k = arena_printf(a, "%s/pose/weights.safetensors", root), *p = arena_printf(a, "%s/flow/weights.safetensors", root);
     char *g = arena_printf(a, "%s/pixels/weights.safetensors", root), *b = arena_printf(a, "%s/background/weights.safetensors", root);
+    run_task("motion", arena_printf(a, "%s/motion/weights.safetensors", root), small_motion);
     run_task("pose", k, small_pose);
     run_task("flow", p, (const char *[]){"widths", "16-16-16-16", "size", "64", "pose-weights", k, NULL});
     run_task("pixels", g, (const char *[]){"widths", "16-16-16-16", "size", "64", "pose-weights", k, "flow-weights", p, NULL});
@@ -317,6 +322,39 @@ static void test_use(void **state)
     arena_destroy(a);
 }
 
+/* A window, and one that goes on from its end. */
+static void test_motion(void **state)
+{
+    Arena *a = arena_create();
+    Err e = {0};
+    MotionRunner *m = motion_runner_open(arena_printf(a, "%s/motion/weights.safetensors", root), device_open("auto", &e), &e);
+    if (!m)
+        fail_msg("%s", e.text);
+    const MotionConfig *c = motion_runner_config(m);
+    assert_int_equal(c->width, 32);
+    assert_true(c->styles > 3 && c->style_names[1][0]);
+    enum { FRAMES = 60, KNOWN = 20, N = FRAMES * MOTION_VALUES };
+    float *song = mem_zero((size_t)FRAMES * (size_t)c->columns * sizeof *song);
+    float one[N], again[N], next[N];
+    MotionWindow w = {.frames = FRAMES, .song = song, .style = 1, .energy = 1, .steps = 4, .guidance = 2, .seed = 3, .stream = 1};
+    assert_true(motion_runner_sample(m, &w, one, NULL, &e));
+    assert_true(motion_runner_sample(m, &w, again, NULL, &e));
+    assert_memory_equal(one, again, sizeof one);
+    w.stream = 2;
+    w.known = one + (FRAMES - KNOWN) * MOTION_VALUES;
+    w.n_known = KNOWN;
+    assert_true(motion_runner_sample(m, &w, next, NULL, &e));
+    assert_memory_equal(next, w.known, KNOWN * MOTION_VALUES * sizeof *next);
+    for (int i = 0; i < N; i++)
+        assert_true(isfinite(next[i]));
+    w.style = c->styles;
+    assert_false(motion_runner_sample(m, &w, next, NULL, &e));
+    assert_non_null(strstr(e.text, "style"));
+    mem_free(song);
+    motion_runner_close(m);
+    arena_destroy(a);
+}
+
 /* ---- flow maps ------------------------------------------------------------------------------------------------------------------ */
 
 static void test_flow_maps(void **state)
@@ -361,7 +399,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_flow_maps), cmocka_unit_test(test_gradients), cmocka_unit_test(test_learning),
-        cmocka_unit_test(test_recipe), cmocka_unit_test(test_use),
+        cmocka_unit_test(test_recipe), cmocka_unit_test(test_use), cmocka_unit_test(test_motion),
     };
     return cmocka_run_group_tests_name("articulated/nets", tests, make_root, remove_root);
 }

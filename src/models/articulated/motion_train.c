@@ -20,7 +20,7 @@
 #include <string.h>
 
 typedef struct MotionOptions {
-    int64_t width, layers, heads, songs;
+    int64_t width, layers, heads, songs, stats;
 } MotionOptions;
 
 static const Option option_rows[] = {
@@ -28,10 +28,11 @@ static const Option option_rows[] = {
     {"layers", 0, OPT_INT, offsetof(MotionOptions, layers), 1, 16, "6", NULL, "N", "layers"},
     {"heads", 0, OPT_INT, offsetof(MotionOptions, heads), 1, 16, "4", NULL, "N", "attention heads"},
     {"songs", 0, OPT_INT, offsetof(MotionOptions, songs), 1, 100000, "400", NULL, "N", "composed songs that windows are drawn from"},
+    {"stats", 0, OPT_INT, offsetof(MotionOptions, stats), 2, 10000, "300", NULL, "N", "windows that mean and deviation are measured on"},
 };
 static const char *const losses[] = {"rows", "positions", "velocities", "contacts", NULL};
 enum { IN_Z, IN_SONG, IN_LEVEL, IN_STYLE, IN_ENERGY, IN_TARGET, IN_WEIGHT, IN_CONTACT, IN_PREFIX, INPUTS };
-enum { T = MOTION_FRAMES, POSITIONS = MOTION_JOINTS * 3, STATS_WINDOWS = 300, SEAM = 10 };
+enum { T = MOTION_FRAMES, POSITIONS = MOTION_JOINTS * 3, SEAM = 10 };
 static const float no_style = 0.2f, no_energy = 0.3f, no_music = 0.1f, no_prefix = 0.3f;
 
 typedef struct MotionTraining {
@@ -39,6 +40,7 @@ typedef struct MotionTraining {
     MovesSource *train, *held_out;
     Schedule schedule;
     uint64_t seed;
+    int64_t stats;
     ParamSet *ps;
     MotionNet *net;
     TrainInput inputs[INPUTS];
@@ -107,6 +109,7 @@ static void *task_open(const TrainSetup *s, Err *e)
     for (int i = 0; i < DANCE_FAMILIES; i++)
         snprintf(t->config.style_names[i], sizeof t->config.style_names[i], "%s", dance_family_name((DanceFamily)i));
     t->seed = s->seed;
+    t->stats = o->stats;
     bool ok = o->width % (16 * o->heads) == 0 ||
               err_set(e, "--width is %lld; it must be a multiple of 16 x %lld heads", (long long)o->width, (long long)o->heads);
     ok = ok && schedule_init(&t->schedule, SCHEDULE_COSINE, MOTION_LEVELS, e) && open_sources(t, s, e);
@@ -168,24 +171,26 @@ static void stats_range(void *ctx, int64_t from, int64_t to)
 static bool task_begin(void *net, Err *e)
 {
     MotionTraining *t = net;
-    enum { N = STATS_WINDOWS };
-    double *room = mem_zero((size_t)N * (2 * MOTION_VALUES + 1) * sizeof *room);
-    Stats s = {t, room, room + N * MOTION_VALUES, room + 2 * N * MOTION_VALUES, mem_zero(N * sizeof(bool)), mem_zero(N * sizeof(Err))};
-    threads_for(N, 1, stats_range, &s);
+    int64_t windows = t->stats;
+    size_t n = (size_t)windows;
+    double *room = mem_zero(n * (2 * MOTION_VALUES + 1) * sizeof *room);
+    Stats s = {t, room, room + n * MOTION_VALUES, room + 2 * n * MOTION_VALUES, mem_zero(n * sizeof(bool)), mem_zero(n * sizeof(Err))};
+    threads_for(windows, 1, stats_range, &s);
     bool ok = true;
-    double speed = 0, n = (double)N * T;
-    for (int i = 0; ok && i < N; i++) {
+    double speed = 0, rows = (double)windows * T;
+    for (int64_t i = 0; ok && i < windows; i++) {
         ok = s.ok[i] || err_set(e, "%s", s.e[i].text);
-        speed += s.speed[i] / N;
+        speed += s.speed[i] / (double)windows;
     }
     for (int k = 0; k < MOTION_VALUES; k++) {
         double sum = 0, square = 0;
-        for (int i = 0; i < N; i++) {
+        for (int64_t i = 0; i < windows; i++) {
             sum += s.sum[i * MOTION_VALUES + k];
             square += s.square[i * MOTION_VALUES + k];
         }
-        t->mean[k] = (float)(sum / n);
-        t->std[k] = (float)MAX(sqrt(MAX(square / n - sum / n * sum / n, 0)), 0.05);
+        double mean = sum / rows;
+        t->mean[k] = (float)mean;
+        t->std[k] = (float)MAX(sqrt(MAX(square / rows - mean * mean, 0)), 0.05);
     }
     t->usual_speed = (float)speed;
     motion_net_set_stats(t->net, t->mean, t->std);

@@ -22,58 +22,58 @@ enum { L, R };
 #define SLIDE(at, foot, x, z) {at, foot, x, z, 0.75f, 0.012f, 0, 0.1f, 0, false}
 #define PIVOT(at, foot, x, z, yaw) {at, foot, x, z, 0.8f, 0.005f, 0, 0.25f, yaw, false}
 
-static const FootStep step_touch[] = {STEP(0, L, 0.40f, 0), TAP(1, R, 0.13f, 0), STEP(2, R, -0.40f, 0),
-                                      TAP(3, L, -0.13f, 0)};
-static const FootStep touch_behind[] = {STEP(0, L, 0.36f, 0.02f), TAP(1, R, 0.22f, -0.22f), STEP(2, R, -0.36f, 0.02f),
-                                        TAP(3, L, -0.22f, -0.22f)};
+static const FootStep step_touch[] = {
+    STEP(0, L, 0.40f, 0), TAP(1, R, 0.13f, 0), STEP(2, R, -0.40f, 0), TAP(3, L, -0.13f, 0)};
+static const FootStep touch_behind[] = {
+    STEP(0, L, 0.36f, 0.02f), TAP(1, R, 0.22f, -0.22f), STEP(2, R, -0.36f, 0.02f), TAP(3, L, -0.22f, -0.22f)};
 static const FootStep two_step[] = {
-    STEP(0, L, 0.38f, 0), STEP(1, R, 0.10f, 0), STEP(2, L, 0.62f, 0), TAP(3, R, 0.35f, 0),
-    STEP(4, R, 0.08f, 0), STEP(5, L, 0.36f, 0), STEP(6, R, -0.16f, 0), TAP(7, L, 0.12f, 0)};
-static const FootStep march[] = {{0, L, 0.14f, 0, 0.8f, 0.13f, 0, 0, 0, false},
-                                 {1, R, -0.14f, 0, 0.8f, 0.13f, 0, 0, 0, false}};
-static const FootStep knee_lift[] = {LIFT(0, L, 0.12f, 0.12f, 0.38f), STEP(1, L, 0.15f, 0),
-                                     LIFT(2, R, -0.12f, 0.12f, 0.38f),
-                                     STEP(3, R, -0.15f, 0)};
-static const FootStep step_knee[] = {STEP(0, L, 0.34f, 0), LIFT(1, R, 0.05f, 0.12f, 0.36f), STEP(2, R, -0.30f, 0),
-                                     LIFT(3, L, -0.02f, 0.12f, 0.36f)};
-static const FootStep kick[] = {LIFT(0, L, 0.14f, 0.52f, 0.28f), STEP(1, L, 0.15f, 0), LIFT(2, R, -0.14f, 0.52f, 0.28f),
-                                STEP(3, R, -0.15f, 0)};
-static const FootStep side_kick[] = {LIFT(0, L, 0.62f, 0.08f, 0.26f), STEP(1, L, 0.15f, 0),
-                                     LIFT(2, R, -0.62f, 0.08f, 0.26f),
-                                     STEP(3, R, -0.15f, 0)};
-static const FootStep lunge[] = {STEP(0, L, 0.52f, 0.03f), STEP(2, L, 0.16f, 0), STEP(4, R, -0.52f, 0.03f),
-                                 STEP(6, R, -0.16f, 0)};
+    STEP(0, L, 0.38f, 0), STEP(1, R, 0.10f, 0), STEP(2, L, 0.62f, 0), TAP(3, R, 0.35f, 0), STEP(4, R, 0.08f, 0),
+    STEP(5, L, 0.36f, 0), STEP(6, R, -0.16f, 0), TAP(7, L, 0.12f, 0)};
+static const FootStep march[] = {
+    {0, L, 0.14f, 0, 0.8f, 0.13f, 0, 0, 0, false}, {1, R, -0.14f, 0, 0.8f, 0.13f, 0, 0, 0, false}};
+static const FootStep knee_lift[] = {
+    LIFT(0, L, 0.12f, 0.12f, 0.38f), STEP(1, L, 0.15f, 0), LIFT(2, R, -0.12f, 0.12f, 0.38f), STEP(3, R, -0.15f, 0)};
+static const FootStep step_knee[] = {
+    STEP(0, L, 0.34f, 0), LIFT(1, R, 0.05f, 0.12f, 0.36f), STEP(2, R, -0.30f, 0), LIFT(3, L, -0.02f, 0.12f, 0.36f)};
+static const FootStep kick[] = {
+    LIFT(0, L, 0.14f, 0.52f, 0.28f), STEP(1, L, 0.15f, 0), LIFT(2, R, -0.14f, 0.52f, 0.28f), STEP(3, R, -0.15f, 0)};
+static const FootStep side_kick[] = {
+    LIFT(0, L, 0.62f, 0.08f, 0.26f), STEP(1, L, 0.15f, 0), LIFT(2, R, -0.62f, 0.08f, 0.26f), STEP(3, R, -0.15f, 0)};
+static const FootStep lunge[] = {
+    STEP(0, L, 0.52f, 0.03f), STEP(2, L, 0.16f, 0), STEP(4, R, -0.52f, 0.03f), STEP(6, R, -0.16f, 0)};
 static const FootStep grapevine[] = {
-    STEP(0, L, 0.36f, 0), STEP(1, R, 0.44f, -0.17f), STEP(2, L, 0.70f, 0), TAP(3, R, 0.46f, 0),
-    STEP(4, R, 0.18f, 0), STEP(5, L, 0.10f, -0.17f), STEP(6, R, -0.16f, 0), TAP(7, L, 0.10f, 0)};
-static const FootStep box[] = {STEP(0, L, -0.06f, 0.26f), STEP(1, R, -0.20f, -0.04f), STEP(2, L, 0.20f, -0.06f),
-                               STEP(3, R, -0.13f, 0.10f)};
-static const FootStep salsa[] = {STEP(0, L, 0.12f, 0.28f), STEP(1, R, -0.13f, 0), STEP(2, L, 0.14f, 0),
-                                 STEP(4, R, -0.12f, -0.28f),
-                                 STEP(5, L, 0.13f, 0), STEP(6, R, -0.14f, 0)};
-static const FootStep side_rock[] = {STEP(0, L, 0.40f, 0), STEP(1, R, -0.14f, 0), STEP(2, L, 0.13f, 0),
-                                     STEP(4, R, -0.40f, 0),
-                                     STEP(5, L, 0.14f, 0), STEP(6, R, -0.13f, 0)};
-static const FootStep back_rock[] = {STEP(0, L, 0.04f, -0.28f), STEP(1, R, -0.13f, 0), STEP(2, L, 0.15f, 0),
-                                     STEP(4, R, -0.04f, -0.28f),
-                                     STEP(5, L, 0.13f, 0), STEP(6, R, -0.15f, 0)};
-static const FootStep heel_dig[] = {HEEL(0, L, 0.18f, 0.28f), STEP(1, L, 0.14f, 0), HEEL(2, R, -0.18f, 0.28f),
-                                    STEP(3, R, -0.14f, 0)};
-static const FootStep toe_tap[] = {TAP(0, L, 0.45f, 0.03f), STEP(1, L, 0.14f, 0), TAP(2, R, -0.45f, 0.03f),
-                                   STEP(3, R, -0.14f, 0)};
+    STEP(0, L, 0.36f, 0), STEP(1, R, 0.44f, -0.17f), STEP(2, L, 0.70f, 0), TAP(3, R, 0.46f, 0), STEP(4, R, 0.18f, 0),
+    STEP(5, L, 0.10f, -0.17f), STEP(6, R, -0.16f, 0), TAP(7, L, 0.10f, 0)};
+static const FootStep box[] = {
+    STEP(0, L, -0.06f, 0.26f), STEP(1, R, -0.20f, -0.04f), STEP(2, L, 0.20f, -0.06f), STEP(3, R, -0.13f, 0.10f)};
+static const FootStep salsa[] = {
+    STEP(0, L, 0.12f, 0.28f), STEP(1, R, -0.13f, 0), STEP(2, L, 0.14f, 0), STEP(4, R, -0.12f, -0.28f),
+    STEP(5, L, 0.13f, 0), STEP(6, R, -0.14f, 0)};
+static const FootStep side_rock[] = {
+    STEP(0, L, 0.40f, 0), STEP(1, R, -0.14f, 0), STEP(2, L, 0.13f, 0), STEP(4, R, -0.40f, 0), STEP(5, L, 0.14f, 0),
+    STEP(6, R, -0.13f, 0)};
+static const FootStep back_rock[] = {
+    STEP(0, L, 0.04f, -0.28f), STEP(1, R, -0.13f, 0), STEP(2, L, 0.15f, 0), STEP(4, R, -0.04f, -0.28f),
+    STEP(5, L, 0.13f, 0), STEP(6, R, -0.15f, 0)};
+static const FootStep heel_dig[] = {
+    HEEL(0, L, 0.18f, 0.28f), STEP(1, L, 0.14f, 0), HEEL(2, R, -0.18f, 0.28f), STEP(3, R, -0.14f, 0)};
+static const FootStep toe_tap[] = {
+    TAP(0, L, 0.45f, 0.03f), STEP(1, L, 0.14f, 0), TAP(2, R, -0.45f, 0.03f), STEP(3, R, -0.14f, 0)};
 static const FootStep jump[] = {HOP(0, L, 0.15f, 0), HOP(0, R, -0.15f, 0), HOP(1, L, 0.15f, 0), HOP(1, R, -0.15f, 0)};
 static const FootStep jack[] = {HOP(0, L, 0.36f, 0), HOP(0, R, -0.36f, 0), HOP(1, L, 0.13f, 0), HOP(1, R, -0.13f, 0)};
-static const FootStep running_man[] = {{0, L, 0.11f, 0.18f, 0.75f, 0.16f, 0, 0, 0, false}, SLIDE(0, R, -0.11f, -0.16f),
-                                       {1, R, -0.11f, 0.18f, 0.75f, 0.16f, 0, 0, 0, false}, SLIDE(1, L, 0.11f, -0.16f)};
-static const FootStep charleston[] = {STEP(0, L, 0.10f, 0.20f), LIFT(1, R, -0.10f, 0.58f, 0.22f), STEP(2, R, -0.10f, 0),
-                                      TAP(3, L, 0.12f, -0.30f)};
-static const FootStep twist[] = {PIVOT(0, L, 0.14f, 0, 0.5f), PIVOT(0, R, -0.14f, 0, -0.5f),
-                                 PIVOT(1, L, 0.14f, 0, -0.4f),
-                                 PIVOT(1, R, -0.14f, 0, 0.4f)};
-static const FootStep waltz_box[] = {STEP(0, L, 0.14f, 0.26f), STEP(1, R, -0.32f, 0.26f), STEP(2, L, -0.06f, 0.26f),
-                                     STEP(3, R, -0.32f, 0), STEP(4, L, 0.14f, 0), STEP(5, R, -0.14f, 0)};
-static const FootStep balance[] = {STEP(0, L, 0.36f, 0), TAP(1, R, 0.12f, -0.04f), STEP(3, R, -0.36f, 0),
-                                   TAP(4, L, -0.12f, -0.04f)};
+static const FootStep running_man[] = {
+    {0, L, 0.11f, 0.18f, 0.75f, 0.16f, 0, 0, 0, false}, SLIDE(0, R, -0.11f, -0.16f),
+    {1, R, -0.11f, 0.18f, 0.75f, 0.16f, 0, 0, 0, false}, SLIDE(1, L, 0.11f, -0.16f)};
+static const FootStep charleston[] = {
+    STEP(0, L, 0.10f, 0.20f), LIFT(1, R, -0.10f, 0.58f, 0.22f), STEP(2, R, -0.10f, 0), TAP(3, L, 0.12f, -0.30f)};
+static const FootStep twist[] = {
+    PIVOT(0, L, 0.14f, 0, 0.5f), PIVOT(0, R, -0.14f, 0, -0.5f), PIVOT(1, L, 0.14f, 0, -0.4f),
+    PIVOT(1, R, -0.14f, 0, 0.4f)};
+static const FootStep waltz_box[] = {
+    STEP(0, L, 0.14f, 0.26f), STEP(1, R, -0.32f, 0.26f), STEP(2, L, -0.06f, 0.26f), STEP(3, R, -0.32f, 0),
+    STEP(4, L, 0.14f, 0), STEP(5, R, -0.14f, 0)};
+static const FootStep balance[] = {
+    STEP(0, L, 0.36f, 0), TAP(1, R, 0.12f, -0.04f), STEP(3, R, -0.36f, 0), TAP(4, L, -0.12f, -0.04f)};
 
 #define STEPS(a) a, (int)ARRAY_LEN(a)
 

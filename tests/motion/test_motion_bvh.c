@@ -40,35 +40,29 @@ static void round_trip_within_a_millimetre(void **state)
     LIMB3(larm, lfore, lhand, "15 0 0", "28 0 0", "26 0 0") "}\n" \
     "JOINT " rcollar "\n{\nOFFSET -3 15 0\nCHANNELS 3 Zrotation Xrotation Yrotation\n" \
     LIMB3(rarm, rfore, rhand, "-15 0 0", "-28 0 0", "-26 0 0") "}\n}\n" \
-    LIMB3(lup, lleg, lfoot, "9 0 0", "0 -42 0", "0 -43 0") LIMB3(rup, rleg, rfoot, "-9 0 0", "0 -42 0",
-                                                                 "0 -43 0") "}\n" \
+    LIMB3(lup, lleg, lfoot, "9 0 0", "0 -42 0", "0 -43 0") \
+    LIMB3(rup, rleg, rfoot, "-9 0 0", "0 -42 0", "0 -43 0") "}\n" \
     "MOTION\nFrames: 1\nFrame Time: 0.0333333\n0 93 0"
 
 static const char *const trees[] = {
     TREE("mixamorig:Hips", "mixamorig:Spine2", "mixamorig:Neck", "mixamorig:LeftShoulder", "mixamorig:LeftArm",
          "mixamorig:LeftForeArm", "mixamorig:LeftHand", "mixamorig:RightShoulder", "mixamorig:RightArm",
          "mixamorig:RightForeArm", "mixamorig:RightHand", "mixamorig:LeftUpLeg", "mixamorig:LeftLeg",
-             "mixamorig:LeftFoot",
-         "mixamorig:RightUpLeg", "mixamorig:RightLeg", "mixamorig:RightFoot"),
+         "mixamorig:LeftFoot", "mixamorig:RightUpLeg", "mixamorig:RightLeg", "mixamorig:RightFoot"),
     TREE("root", "thorax", "lowerneck", "lclavicle", "lhumerus", "lradius", "lwrist", "rclavicle", "rhumerus",
-         "rradius",
-         "rwrist", "lfemur", "ltibia", "lfoot", "rfemur", "rtibia", "rfoot"),
+         "rradius", "rwrist", "lfemur", "ltibia", "lfoot", "rfemur", "rtibia", "rfoot"),
     TREE("pelvis", "spine_03", "neck_01", "clavicle_l", "upperarm_l", "lowerarm_l", "hand_l", "clavicle_r",
-         "upperarm_r",
-         "lowerarm_r", "hand_r", "thigh_l", "calf_l", "foot_l", "thigh_r", "calf_r", "foot_r"),
+         "upperarm_r", "lowerarm_r", "hand_r", "thigh_l", "calf_l", "foot_l", "thigh_r", "calf_r", "foot_r"),
     TREE("hips", "chest", "neck", "shoulder.L", "upper_arm.L", "forearm.L", "hand.L", "shoulder.R", "upper_arm.R",
-         "forearm.R",
-         "hand.R", "thigh.L", "shin.L", "foot.L", "thigh.R", "shin.R", "foot.R"),
+         "forearm.R", "hand.R", "thigh.L", "shin.L", "foot.L", "thigh.R", "shin.R", "foot.R"),
     TREE("Pelvis", "Spine3", "Neck", "L_Collar", "L_Shoulder", "L_Elbow", "L_Wrist", "R_Collar", "R_Shoulder",
-         "R_Elbow",
-         "R_Wrist", "L_Hip", "L_Knee", "L_Ankle", "R_Hip", "R_Knee", "R_Ankle"),
+         "R_Elbow", "R_Wrist", "L_Hip", "L_Knee", "L_Ankle", "R_Hip", "R_Knee", "R_Ankle"),
     TREE("hip", "torso", "neck", "left_collar", "left_shoulder", "left_elbow", "left_hand", "right_collar",
-         "right_shoulder",
-         "right_elbow", "right_hand", "left_hip", "left_knee", "left_foot", "right_hip", "right_knee", "right_foot"),
+         "right_shoulder", "right_elbow", "right_hand", "left_hip", "left_knee", "left_foot", "right_hip", "right_knee",
+         "right_foot"),
     TREE("Bip01", "Bip01 Spine2", "Bip01 Neck", "Bip01 L Clavicle", "Bip01 L UpperArm", "Bip01 L Forearm",
-         "Bip01 L Hand",
-         "Bip01 R Clavicle", "Bip01 R UpperArm", "Bip01 R Forearm", "Bip01 R Hand", "Bip01 L Thigh", "Bip01 L Calf",
-         "Bip01 L Foot", "Bip01 R Thigh", "Bip01 R Calf", "Bip01 R Foot")};
+         "Bip01 L Hand", "Bip01 R Clavicle", "Bip01 R UpperArm", "Bip01 R Forearm", "Bip01 R Hand", "Bip01 L Thigh",
+         "Bip01 L Calf", "Bip01 L Foot", "Bip01 R Thigh", "Bip01 R Calf", "Bip01 R Foot")};
 
 static char *tree_with_zeros(const char *tree)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * train_dev TASK [options]: trains one network of the articulated model without the rest of the program (development only; the
- * program's command is `jig train`). --resume-from RUN goes on with that run's options. Ctrl-C writes a checkpoint.
+ * train_dev TASK [options]: trains one network of the articulated model without the rest of the program (development
+ * only; the program's command is `jig train`). --resume-from RUN goes on with that run's options. Ctrl-C writes a
+ * checkpoint.
  */
 #include "models/articulated/articulated_train.h"
 
@@ -12,10 +13,7 @@
 static volatile sig_atomic_t stopped;
 static double last_line;
 
-static void on_signal(int number)
-{
-    stopped = 1;
-}
+static void on_signal(int number) { stopped = 1; }
 
 static bool tick(void *user, const char *stage, double done, double total)
 {
@@ -26,10 +24,7 @@ static bool tick(void *user, const char *stage, double done, double total)
     return !stopped;
 }
 
-static void print_line(void *user, LogLevel level, const char *line)
-{
-    fprintf(stderr, "%s\n", line);
-}
+static void print_line(void *user, LogLevel level, const char *line) { fprintf(stderr, "%s\n", line); }
 
 static int fail(const Err *e)
 {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * DDIM (Song et al. 2020, arXiv 2010.02502, eq. 12 and 16) for predictions of x0, eps or v, with guidance between any number
- * of branches, a known part, and the dynamic threshold of Imagen. One step from level t to the next level s:
- *   x0  = what the prediction says;  eps = (z - sqrt(abar_t) x0) / sqrt(1 - abar_t)
- *   sigma = eta sqrt((1 - abar_s)/(1 - abar_t)) sqrt(1 - abar_t/abar_s)
- *   z   = sqrt(abar_s) x0 + sqrt(1 - abar_s - sigma^2) eps + sigma noise
+ * DDIM (Song et al. 2020, arXiv 2010.02502, eq. 12 and 16) for predictions of x0, eps or v, with guidance between any
+ * number of branches, a known part, and the dynamic threshold of Imagen. One step from level t to the next level s: x0
+ * = what the prediction says;  eps = (z - sqrt(abar_t) x0) / sqrt(1 - abar_t) sigma = eta sqrt((1 - abar_s)/(1 -
+ * abar_t)) sqrt(1 - abar_t/abar_s) z   = sqrt(abar_s) x0 + sqrt(1 - abar_s - sigma^2) eps + sigma noise
  */
 #include "diffusion/diffusion.h"
 
@@ -33,7 +32,8 @@ static bool check(const Schedule *s, const DdimOptions *o, Err *e)
     if (!(o->eta >= 0 && o->eta <= 1))
         return err_set(e, "eta: %g (allowed: 0 to 1)", o->eta);
     if (!(o->threshold >= 0 && o->threshold <= 1) || (o->threshold > 0 && !(o->limit > 0)))
-        return err_set(e, "dynamic threshold: quantile %g, limit %g (allowed: 0 to 1, limit above 0)", o->threshold, o->limit);
+        return err_set(e, "dynamic threshold: quantile %g, limit %g (allowed: 0 to 1, limit above 0)", o->threshold,
+                       o->limit);
     if (!o->weights && o->branches != 1)
         return err_set(e, "guidance: %d branches without weights", o->branches);
     if (o->weights) {

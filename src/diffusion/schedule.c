@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Noise schedules: how much of the signal is left at each level. Kept in double precision: the cosine schedule's last levels
- * are as small as 1e-9, and the ratios of the sampler would lose them.
+ * Noise schedules: how much of the signal is left at each level. Kept in double precision: the cosine schedule's last
+ * levels are as small as 1e-9, and the ratios of the sampler would lose them.
  */
 #include "diffusion/diffusion.h"
 
@@ -51,10 +51,7 @@ double schedule_snr(const Schedule *s, int level)
     return s->signal[level] / (1 - s->signal[level]);
 }
 
-double schedule_min_snr(const Schedule *s, int level, double gamma)
-{
-    return MIN(schedule_snr(s, level), gamma);
-}
+double schedule_min_snr(const Schedule *s, int level, double gamma) { return MIN(schedule_snr(s, level), gamma); }
 
 void schedule_add_noise(const Schedule *s, int level, const float *x0, const float *noise, float *z, int64_t n)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Checkpoints: everything that an exact resume needs in one safetensors file, written beside its place and renamed. The data
- * position follows from the step and the seed. The blocks are stored whole; a fingerprint of all parameter names and shapes
- * guards against loading them into another network. Also the export: the EMA as the network's weight file.
+ * Checkpoints: everything that an exact resume needs in one safetensors file, written beside its place and renamed. The
+ * data position follows from the step and the seed. The blocks are stored whole; a fingerprint of all parameter names
+ * and shapes guards against loading them into another network. Also the export: the EMA as the network's weight file.
  */
 #include "train/train_internal.h"
 
@@ -11,10 +11,7 @@
 
 enum { MAX_META = 32 };
 
-static char *state_path(Arena *a, const char *run)
-{
-    return arena_printf(a, "%s/checkpoint/state.safetensors", run);
-}
+static char *state_path(Arena *a, const char *run) { return arena_printf(a, "%s/checkpoint/state.safetensors", run); }
 
 static uint64_t fingerprint(const ParamSet *ps)
 {

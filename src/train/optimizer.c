@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * AdamW with decoupled decay (arXiv 1711.05101) and an exponential moving average of the weights, over the one block that a
- * ParamSet is. Decay applies to the parameters that ask for it; neighbours that are treated alike are updated in one call.
+ * AdamW with decoupled decay (arXiv 1711.05101) and an exponential moving average of the weights, over the one block
+ * that a ParamSet is. Decay applies to the parameters that ask for it; neighbours that are treated alike are updated in
+ * one call.
  */
 #include "train/train_internal.h"
 
@@ -64,8 +65,17 @@ void optimizer_step(Optimizer *o, double lr, double decay, double grad_scale, do
     o->steps++;
     for (int i = 0; i < o->n_spans; i++) {
         OptimizerSpan s = o->spans[i];
-        AdamArgs a = {.n = s.n, .w = w + s.at, .m = o->m + s.at, .v = o->v + s.at, .g = g + s.at, .lr = (float)lr, .beta1 = 0.9f,
-                      .beta2 = 0.99f, .eps = 1e-8f, .decay = s.decay ? (float)decay : 0, .grad_scale = (float)grad_scale,
+        AdamArgs a = {.n = s.n,
+                      .w = w + s.at,
+                      .m = o->m + s.at,
+                      .v = o->v + s.at,
+                      .g = g + s.at,
+                      .lr = (float)lr,
+                      .beta1 = 0.9f,
+                      .beta2 = 0.99f,
+                      .eps = 1e-8f,
+                      .decay = s.decay ? (float)decay : 0,
+                      .grad_scale = (float)grad_scale,
                       .step = o->steps};
         o->device->k->adamw(&a);
     }

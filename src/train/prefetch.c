@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Samples made ahead of time. A ring of batches; workers take sample numbers in order (ticket t is row t % batch of batch
- * t / batch) and wait while the ring has no free slot, so whatever their number and speed, batch k holds the same samples.
- * Workers run a little nicer than the training thread. A failed sample ends the run with its message when its batch is due.
+ * Samples made ahead of time. A ring of batches; workers take sample numbers in order (ticket t is row t % batch of
+ * batch t / batch) and wait while the ring has no free slot, so whatever their number and speed, batch k holds the same
+ * samples. Workers run a little nicer than the training thread. A failed sample ends the run with its message when its
+ * batch is due.
  */
 #include "train/train_internal.h"
 
@@ -21,20 +22,23 @@ struct Prefetch {
     void *net;
     int64_t batch, first_batch, end_batch; /* end_batch: INT64_MAX = endless */
     TrainBatch ring[RING];
-    int64_t filled[RING];     /* rows done of the batch that lies in the slot */
+    int64_t filled[RING]; /* rows done of the batch that lies in the slot */
     pthread_mutex_t lock;
-    pthread_cond_t changed;   /* by monotonic clock */
-    int64_t next_ticket;      /* relative to first_batch */
-    int64_t consumed;         /* batches released, relative to first_batch */
+    pthread_cond_t changed; /* by monotonic clock */
+    int64_t next_ticket;    /* relative to first_batch */
+    int64_t consumed;       /* batches released, relative to first_batch */
     bool held_out, stop;
-    int64_t failed_ticket;    /* -1: none */
+    int64_t failed_ticket; /* -1: none */
     Err failure;
     pthread_t threads[WORKERS];
     void *workers[WORKERS];
     int n_workers, n_threads;
 };
 
-typedef struct WorkerStart { Prefetch *p; int index; } WorkerStart;
+typedef struct WorkerStart {
+    Prefetch *p;
+    int index;
+} WorkerStart;
 
 static bool take_ticket(Prefetch *p, int64_t *ticket)
 {
@@ -95,7 +99,8 @@ static bool allocate(Prefetch *p, Err *e)
         *b = (TrainBatch){.size = p->batch, .held_out = p->held_out, .inputs = inputs, .n_inputs = n};
         for (int i = 0; i < n; i++) {
             size_t bytes;
-            if (!mem_product(&bytes, 3, (size_t)p->batch, (size_t)shape_count(inputs[i].row), dtype_size(inputs[i].type)) ||
+            if (!mem_product(&bytes, 3, (size_t)p->batch, (size_t)shape_count(inputs[i].row),
+                             dtype_size(inputs[i].type)) ||
                 !(b->data[i] = mem_try(bytes)))
                 return err_set(e, "batch of %lld samples: no memory for \"%s\"", (long long)p->batch, inputs[i].name);
             memset(b->data[i], 0, bytes);
@@ -104,12 +109,17 @@ static bool allocate(Prefetch *p, Err *e)
     return true;
 }
 
-Prefetch *prefetch_create(const TrainTask *task, void *net, int64_t batch, int64_t first_batch, int64_t batches, bool held_out,
-                          int workers, Err *e)
+Prefetch *prefetch_create(const TrainTask *task, void *net, int64_t batch, int64_t first_batch, int64_t batches,
+                          bool held_out, int workers, Err *e)
 {
     Prefetch *p = mem_zero(sizeof *p);
-    *p = (Prefetch){.task = task, .net = net, .batch = batch, .first_batch = first_batch, .held_out = held_out,
-                    .end_batch = batches > 0 ? first_batch + batches : INT64_MAX, .failed_ticket = -1};
+    *p = (Prefetch){.task = task,
+                    .net = net,
+                    .batch = batch,
+                    .first_batch = first_batch,
+                    .held_out = held_out,
+                    .end_batch = batches > 0 ? first_batch + batches : INT64_MAX,
+                    .failed_ticket = -1};
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

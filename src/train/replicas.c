@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A training step on several cores by splitting the batch, not the operations: each core runs a graph of its own on its part of
- * the batch with gradients of its own, and meets the others once a step instead of once an operation. That is a little
- * faster on idle cores and several times faster on busy ones, where every meeting waits for whoever is held up.
+ * A training step on several cores by splitting the batch, not the operations: each core runs a graph of its own on its
+ * part of the batch with gradients of its own, and meets the others once a step instead of once an operation. That is a
+ * little faster on idle cores and several times faster on busy ones, where every meeting waits for whoever is held up.
  *
  * The graphs share the weights. Gradients and losses are the means over the parts, added in fixed order.
  */
@@ -17,10 +17,10 @@ enum { MAX_REPLICAS = 64 };
 
 struct Replicas {
     int n;
-    int64_t part;                 /* samples of each */
+    int64_t part; /* samples of each */
     ParamSet *ps;
     Graph *graph[MAX_REPLICAS];
-    float *grads[MAX_REPLICAS];   /* [params_size]; the first is the ParamSet's own */
+    float *grads[MAX_REPLICAS]; /* [params_size]; the first is the ParamSet's own */
 };
 
 int replicas_fit(int64_t batch, int wanted)
@@ -53,7 +53,8 @@ static bool make_one(Replicas *r, int i, const TrainTask *task, void *net, const
     return graph_plan(g, e);
 }
 
-Replicas *replicas_create(const TrainTask *task, void *net, int64_t batch, int n, const Device *device, DType compute, Err *e)
+Replicas *replicas_create(const TrainTask *task, void *net, int64_t batch, int n, const Device *device, DType compute,
+                          Err *e)
 {
     Replicas *r = mem_zero(sizeof *r);
     r->n = n;
@@ -96,7 +97,12 @@ bool replicas_set_inputs(Graph *g, const TrainBatch *b, int64_t first, Err *e)
     return true;
 }
 
-typedef struct Step { Replicas *r; const TrainBatch *b; bool ok[MAX_REPLICAS]; Err e[MAX_REPLICAS]; } Step;
+typedef struct Step {
+    Replicas *r;
+    const TrainBatch *b;
+    bool ok[MAX_REPLICAS];
+    Err e[MAX_REPLICAS];
+} Step;
 
 static void run_range(void *ctx, int64_t from, int64_t to)
 {
@@ -105,11 +111,14 @@ static void run_range(void *ctx, int64_t from, int64_t to)
     if (s->r->n > 1)
         omp_set_num_threads(1); /* of this thread only: a library below must not plan for more than it gets */
     for (int64_t i = from; i < to; i++)
-        s->ok[i] = replicas_set_inputs(s->r->graph[i], s->b, i * s->r->part, &s->e[i]) && graph_run(s->r->graph[i], &s->e[i]);
+        s->ok[i] =
+            replicas_set_inputs(s->r->graph[i], s->b, i * s->r->part, &s->e[i]) && graph_run(s->r->graph[i], &s->e[i]);
     omp_set_num_threads(threads);
 }
 
-typedef struct Sum { Replicas *r; } Sum;
+typedef struct Sum {
+    Replicas *r;
+} Sum;
 
 static void mean_range(void *ctx, int64_t from, int64_t to)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The run folder's readable half: options.json, log.jsonl (one JSON object a line, appended as the run goes; a resume cuts
- * what an interrupted run wrote after its last checkpoint) and loss.png. Numbers that are not finite are written as null.
+ * The run folder's readable half: options.json, log.jsonl (one JSON object a line, appended as the run goes; a resume
+ * cuts what an interrupted run wrote after its last checkpoint) and loss.png. Numbers that are not finite are written
+ * as null.
  */
 #include "media/media.h"
 #include "train/train_internal.h"
@@ -12,7 +13,10 @@
 
 enum { MAX_LOG = 1 << 30, MAX_OPTIONS = 1 << 20 };
 
-typedef struct Curve { double *x, *y; int n, cap; } Curve;
+typedef struct Curve {
+    double *x, *y;
+    int n, cap;
+} Curve;
 
 struct RunLog {
     FILE *f;
@@ -21,12 +25,9 @@ struct RunLog {
     double flushed; /* clock */
 };
 
-/* ---- options -------------------------------------------------------------------------------------------------------- */
+/* ---- options ----------------------------------------------------------------------------------------------------- */
 
-static OptTable own_options(const TrainTask *task)
-{
-    return (OptTable){task->rows, task->n_rows};
-}
+static OptTable own_options(const TrainTask *task) { return (OptTable){task->rows, task->n_rows}; }
 
 bool runlog_write_options(const TrainTask *task, const TrainOptions *o, const void *task_options, Err *e)
 {
@@ -74,7 +75,7 @@ bool train_read_options(const TrainTask *task, const char *run, TrainOptions *o,
     return ok || err_context(e, "%s", path);
 }
 
-/* ---- log ------------------------------------------------------------------------------------------------------------ */
+/* ---- log --------------------------------------------------------------------------------------------------------- */
 
 static void curve_add(Curve *c, double x, double y)
 {
@@ -93,7 +94,8 @@ static double number_at(const cJSON *o, const char *key)
     return cJSON_IsNumber(n) ? n->valuedouble : NAN;
 }
 
-/* Reads old lines up to step `keep`; returns how many bytes of the file they take. A broken last line ends the reading. */
+/* Reads old lines up to step `keep`; returns how many bytes of the file they take. A broken last line ends the reading.
+ */
 static size_t read_old(RunLog *l, const char *bytes, size_t n, int64_t keep)
 {
     size_t at = 0;
@@ -213,7 +215,8 @@ bool runlog_plot(RunLog *l, const char *title, Err *e)
     if (!l->loss.n)
         return true;
     Curve loss = thinned(&l->loss);
-    PlotSeries series[] = {{"training", loss.x, loss.y, loss.n}, {"held out", l->held_out.x, l->held_out.y, l->held_out.n}};
+    PlotSeries series[] = {{"training", loss.x, loss.y, loss.n},
+                           {"held out", l->held_out.x, l->held_out.y, l->held_out.n}};
     PlotOptions o = {.title = title, .x_label = "step", .y_label = "loss", .log_y = true};
     Picture p = {0};
     Text path = {0};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The training loop: fetch a batch, run the graph, clip, update, log; now and then validate with the EMA weights on held-out
- * data, draw, write a checkpoint. Time limits count training time over all resumes.
+ * The training loop: fetch a batch, run the graph, clip, update, log; now and then validate with the EMA weights on
+ * held-out data, draw, write a checkpoint. Time limits count training time over all resumes.
  */
 #include "train/train_internal.h"
 
@@ -13,32 +13,46 @@ enum { MAX_LOSSES = 16, DIVERGED_AFTER = 20, MEAN_STEPS = 50 };
 
 static const Option option_rows[] = {
     {"data", 0, OPT_TEXT, offsetof(TrainOptions, data), 0, 0, NULL, NULL, "SET", "folder of training data"},
-    {"output", 'o', OPT_TEXT, offsetof(TrainOptions, output), 0, 0, NULL, NULL, "RUN", "run folder: log, samples, checkpoint, weights"},
+    {"output", 'o', OPT_TEXT, offsetof(TrainOptions, output), 0, 0, NULL, NULL, "RUN",
+     "run folder: log, samples, checkpoint, weights"},
     {"resume", 0, OPT_BOOL, offsetof(TrainOptions, resume), 0, 0, NULL, NULL, NULL, "go on from RUN's checkpoint"},
     {"start", 0, OPT_TEXT, offsetof(TrainOptions, start), 0, 0, NULL, NULL, "FILE", "weights to start from"},
     {"steps", 0, OPT_INT, offsetof(TrainOptions, steps), 0, 1e9, "0", NULL, "N", "stop after N steps; 0: no limit"},
-    {"minutes", 0, OPT_FLOAT, offsetof(TrainOptions, minutes), 0, 1e6, "0", NULL, "N", "stop after N minutes of training; 0: no limit"},
+    {"minutes", 0, OPT_FLOAT, offsetof(TrainOptions, minutes), 0, 1e6, "0", NULL, "N",
+     "stop after N minutes of training; 0: no limit"},
     {"batch", 'b', OPT_INT, offsetof(TrainOptions, batch), 1, 4096, "32", NULL, "N", "samples a step"},
-    {"seed", 's', OPT_INT, offsetof(TrainOptions, seed), 0, 9007199254740991.0, "0", NULL, "N", "random seed of samples and first weights"},
-    {"threads", 't', OPT_INT, offsetof(TrainOptions, threads), 0, 256, "0", NULL, "N", "threads; 0 uses all cores of this process"},
-    {"workers", 0, OPT_INT, offsetof(TrainOptions, workers), 0, 64, "0", NULL, "N", "threads that make samples ahead; 0: as many as cores"},
-    {"replicas", 0, OPT_INT, offsetof(TrainOptions, replicas), 0, 64, "0", NULL, "N", "parts of a batch, each on its own core; 0: as many as threads"},
+    {"seed", 's', OPT_INT, offsetof(TrainOptions, seed), 0, 9007199254740991.0, "0", NULL, "N",
+     "random seed of samples and first weights"},
+    {"threads", 't', OPT_INT, offsetof(TrainOptions, threads), 0, 256, "0", NULL, "N",
+     "threads; 0 uses all cores of this process"},
+    {"workers", 0, OPT_INT, offsetof(TrainOptions, workers), 0, 64, "0", NULL, "N",
+     "threads that make samples ahead; 0: as many as cores"},
+    {"replicas", 0, OPT_INT, offsetof(TrainOptions, replicas), 0, 64, "0", NULL, "N",
+     "parts of a batch, each on its own core; 0: as many as threads"},
     {"lr", 0, OPT_FLOAT, offsetof(TrainOptions, lr), 1e-8, 1, "1e-3", NULL, "X", "learning rate at its highest"},
-    {"warmup", 0, OPT_FLOAT, offsetof(TrainOptions, warmup), 0, 1, "0.02", NULL, "X", "part of the run in which the learning rate rises"},
+    {"warmup", 0, OPT_FLOAT, offsetof(TrainOptions, warmup), 0, 1, "0.02", NULL, "X",
+     "part of the run in which the learning rate rises"},
     {"plan", 0, OPT_CHOICE, offsetof(TrainOptions, plan), 0, 0, "cosine", "cosine|constant|late", "PLAN",
      "how the learning rate falls; late: level until 70 %, then to zero"},
     {"decay", 0, OPT_FLOAT, offsetof(TrainOptions, decay), 0, 1, "0.01", NULL, "X", "weight decay"},
-    {"clip", 0, OPT_FLOAT, offsetof(TrainOptions, clip), 0, 1e6, "1", NULL, "X", "largest norm of the gradient; 0: no limit"},
-    {"ema", 0, OPT_FLOAT, offsetof(TrainOptions, ema), 0, 0.999999, "0.999", NULL, "X", "decay of the weights' moving average"},
-    {"save-minutes", 0, OPT_FLOAT, offsetof(TrainOptions, save_minutes), 0, 1e6, "5", NULL, "N", "minutes between checkpoints"},
-    {"validate-every", 0, OPT_INT, offsetof(TrainOptions, validate_every), 0, 1e9, "500", NULL, "N", "steps between validations; 0: never"},
-    {"validate-batches", 0, OPT_INT, offsetof(TrainOptions, validate_batches), 1, 1e6, "4", NULL, "N", "batches of a validation"},
-    {"device", 0, OPT_TEXT, offsetof(TrainOptions, device), 0, 0, "auto", NULL, "NAME", "where to compute: auto, cpu, ref"},
-    {"compute", 0, OPT_TEXT, offsetof(TrainOptions, compute), 0, 0, "auto", NULL, "TYPE", "type of activations: auto, f32, bf16"},
+    {"clip", 0, OPT_FLOAT, offsetof(TrainOptions, clip), 0, 1e6, "1", NULL, "X",
+     "largest norm of the gradient; 0: no limit"},
+    {"ema", 0, OPT_FLOAT, offsetof(TrainOptions, ema), 0, 0.999999, "0.999", NULL, "X",
+     "decay of the weights' moving average"},
+    {"save-minutes", 0, OPT_FLOAT, offsetof(TrainOptions, save_minutes), 0, 1e6, "5", NULL, "N",
+     "minutes between checkpoints"},
+    {"validate-every", 0, OPT_INT, offsetof(TrainOptions, validate_every), 0, 1e9, "500", NULL, "N",
+     "steps between validations; 0: never"},
+    {"validate-batches", 0, OPT_INT, offsetof(TrainOptions, validate_batches), 1, 1e6, "4", NULL, "N",
+     "batches of a validation"},
+    {"device", 0, OPT_TEXT, offsetof(TrainOptions, device), 0, 0, "auto", NULL, "NAME",
+     "where to compute: auto, cpu, ref"},
+    {"compute", 0, OPT_TEXT, offsetof(TrainOptions, compute), 0, 0, "auto", NULL, "TYPE",
+     "type of activations: auto, f32, bf16"},
 };
 const OptTable train_options = {option_rows, ARRAY_LEN(option_rows)};
 
-/* ---- batches and metrics -------------------------------------------------------------------------------------------- */
+/* ---- batches and metrics ----------------------------------------------------------------------------------------- */
 
 void *train_batch_data(const TrainBatch *b, const char *name)
 {
@@ -69,12 +83,9 @@ void train_metric_add(TrainMetrics *m, const char *name, double value, double we
     m->m[i].weight += weight;
 }
 
-double train_metric_mean(const TrainMetric *m)
-{
-    return m->weight > 0 ? m->sum / m->weight : 0;
-}
+double train_metric_mean(const TrainMetric *m) { return m->weight > 0 ? m->sum / m->weight : 0; }
 
-/* ---- a run ---------------------------------------------------------------------------------------------------------- */
+/* ---- a run ------------------------------------------------------------------------------------------------------- */
 
 typedef struct Run {
     const TrainTask *task;
@@ -87,7 +98,7 @@ typedef struct Run {
     ParamSet *ps;
     Optimizer optimizer;
     Replicas *replicas;
-    Graph *eval;          /* made at the first validation */
+    Graph *eval; /* made at the first validation */
     Prefetch *samples;
     RunLog *log;
     TrainPosition at;
@@ -98,10 +109,7 @@ typedef struct Run {
     TrainResult *result;
 } Run;
 
-static double seconds_now(const Run *r)
-{
-    return r->before + clock_seconds() - r->began;
-}
+static double seconds_now(const Run *r) { return r->before + clock_seconds() - r->began; }
 
 /* 0..1 over the whole run, by whichever limit is nearer. */
 static double progress_of(const Run *r)
@@ -200,11 +208,12 @@ static bool update(Run *r, double loss, double *lr, double *norm, Err *e)
     *lr = r->o->lr * train_plan_factor((TrainPlan)r->o->plan, r->o->warmup, progress_of(r));
     *norm = optimizer_grad_norm(&r->optimizer);
     if (!isfinite(loss) || !isfinite(*norm)) {
-        log_line(LOG_WARNING, "step %lld: loss %g, gradient norm %g: step left out", (long long)r->at.step, loss, *norm);
+        log_line(LOG_WARNING, "step %lld: loss %g, gradient norm %g: step left out", (long long)r->at.step, loss,
+                 *norm);
         if (++r->bad_steps < DIVERGED_AFTER)
             return true;
-        return err_set(e, "training diverged: %d steps in a row without a finite loss; try a lower --lr than %g", DIVERGED_AFTER,
-                       r->o->lr);
+        return err_set(e, "training diverged: %d steps in a row without a finite loss; try a lower --lr than %g",
+                       DIVERGED_AFTER, r->o->lr);
     }
     r->bad_steps = 0;
     double scale = r->o->clip > 0 && *norm > r->o->clip ? r->o->clip / *norm : 1;
@@ -223,8 +232,15 @@ static bool log_step(Run *r, double loss, double lr, double norm, double took, E
     TrainMetrics held_out;
     bool due = r->o->validate_every > 0 && r->at.step % r->o->validate_every == 0;
     bool validated = due && validate(r, &held_out, e); /* when not: the step was done all the same, so it is logged */
-    RunStep s = {.step = r->at.step, .loss = loss, .seconds = seconds_now(r), .samples_per_second = (double)r->o->batch / took,
-                 .lr = lr, .grad_norm = norm, .names = r->task->losses, .parts = parts, .held_out = validated ? &held_out : NULL};
+    RunStep s = {.step = r->at.step,
+                 .loss = loss,
+                 .seconds = seconds_now(r),
+                 .samples_per_second = (double)r->o->batch / took,
+                 .lr = lr,
+                 .grad_norm = norm,
+                 .names = r->task->losses,
+                 .parts = parts,
+                 .held_out = validated ? &held_out : NULL};
     r->result->samples_per_second = s.samples_per_second;
     return runlog_step(r->log, &s, e) && validated == due;
 }
@@ -246,7 +262,8 @@ static bool step(Run *r, Err *e)
 
 static bool finished(const Run *r)
 {
-    return (r->o->steps > 0 && r->at.step >= r->o->steps) || (r->o->minutes > 0 && seconds_now(r) >= 60 * r->o->minutes);
+    return (r->o->steps > 0 && r->at.step >= r->o->steps) ||
+           (r->o->minutes > 0 && seconds_now(r) >= 60 * r->o->minutes);
 }
 
 static bool loop(Run *r, Err *e)
@@ -343,7 +360,8 @@ bool train_run(const TrainTask *task, const TrainOptions *o, const void *task_op
                TrainResult *result, Err *e)
 {
     TrainResult unused;
-    Run r = {.task = task, .o = o, .task_options = task_options, .progress = progress, .result = result ? result : &unused};
+    Run r = {
+        .task = task, .o = o, .task_options = task_options, .progress = progress, .result = result ? result : &unused};
     *r.result = (TrainResult){0};
     bool ok = check_options(o, e) && prepare_run(&r, e);
     if (ok) {

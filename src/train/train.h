@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * train: the training loop, the same for every network. Layer 4: it knows no model; a network hands itself over as a
- * TrainTask, one struct of functions. Optimizer (AdamW, clipping, EMA, learning-rate plans), samples rendered ahead by worker
- * threads, validation on held-out data, checkpoints that resume exactly, and the run folder:
+ * TrainTask, one struct of functions. Optimizer (AdamW, clipping, EMA, learning-rate plans), samples rendered ahead by
+ * worker threads, validation on held-out data, checkpoints that resume exactly, and the run folder:
  *
  *     RUN/options.json           the resolved options, fed back by train_read_options
  *     RUN/log.jsonl              one object a step: step, loss, its parts, seconds, samples_per_second, lr, grad_norm;
@@ -12,8 +12,9 @@
  *     RUN/checkpoint/state.safetensors   weights, moments, EMA (F32), step, seconds
  *     RUN/weights.safetensors    the EMA as bf16: the network to use
  *
- * Sample `i` of a seed is always the same, and step k takes samples k*batch..(k+1)*batch-1, so a run does not depend on the
- * number of worker threads, and a resumed run equals an uninterrupted one bit by bit (on the CPU, same thread count, with
+ * Sample `i` of a seed is always the same, and step k takes samples k*batch..(k+1)*batch-1, so a run does not depend on
+ * the number of worker threads, and a resumed run equals an uninterrupted one bit by bit (on the CPU, same thread
+ * count, with
  * --steps; with --minutes the learning rate follows the clock).
  */
 #ifndef JIG_TRAIN_H
@@ -21,7 +22,7 @@
 
 #include "nn/nn.h"
 
-/* ---- what a network implements -------------------------------------------------------------------------------------- */
+/* ---- what a network implements ----------------------------------------------------------------------------------- */
 
 /* One array of a sample. The batch holds [batch, row...] of it. */
 typedef struct TrainInput {
@@ -33,37 +34,45 @@ typedef struct TrainInput {
 #define TRAIN_INPUTS 32
 
 typedef struct TrainBatch {
-    int64_t size;              /* samples */
-    uint64_t first;            /* index of its first sample */
+    int64_t size;   /* samples */
+    uint64_t first; /* index of its first sample */
     bool held_out;
     const TrainInput *inputs;
     int n_inputs;
-    void *data[TRAIN_INPUTS];  /* [size, row...] each */
+    void *data[TRAIN_INPUTS]; /* [size, row...] each */
 } TrainBatch;
-void *train_batch_data(const TrainBatch *b, const char *name);             /* whole array; a name that is not there is our own mistake */
-void *train_batch_row(const TrainBatch *b, int input, int64_t sample);     /* one sample's part of input number `input` */
+void *train_batch_data(const TrainBatch *b,
+                       const char *name); /* whole array; a name that is not there is our own mistake */
+void *train_batch_row(const TrainBatch *b, int input, int64_t sample); /* one sample's part of input number `input` */
 
 /* Weighted means that a task collects while validating. */
 #define TRAIN_METRICS 48
-typedef struct TrainMetric { char name[40]; double sum, weight; } TrainMetric;
-typedef struct TrainMetrics { int n; TrainMetric m[TRAIN_METRICS]; } TrainMetrics;
+typedef struct TrainMetric {
+    char name[40];
+    double sum, weight;
+} TrainMetric;
+typedef struct TrainMetrics {
+    int n;
+    TrainMetric m[TRAIN_METRICS];
+} TrainMetrics;
 void train_metric_add(TrainMetrics *m, const char *name, double value, double weight);
 double train_metric_mean(const TrainMetric *m);
 
 typedef struct TrainSetup {
-    const char *data;     /* folder of training data; NULL: none given */
-    const void *options;  /* the task's own struct, filled by its table; outlives the task */
-    uint64_t seed;        /* of the samples */
+    const char *data;    /* folder of training data; NULL: none given */
+    const void *options; /* the task's own struct, filled by its table; outlives the task */
+    uint64_t seed;       /* of the samples */
     int64_t batch;
     const Device *device; /* for networks that the task itself runs (frozen ones) */
 } TrainSetup;
 
 typedef struct TrainTask {
     const char *name, *summary;
-    const Option *rows;        /* its own options */
+    const Option *rows; /* its own options */
     int n_rows;
     size_t options_size;
-    const char *const *losses; /* NULL-terminated names: the graph has a scalar output "loss:NAME" for each part of the loss */
+    const char *const
+        *losses; /* NULL-terminated names: the graph has a scalar output "loss:NAME" for each part of the loss */
 
     /* Opens data, makes layers and an unallocated ParamSet. */
     void *(*open)(const TrainSetup *s, Err *e);
@@ -72,14 +81,17 @@ typedef struct TrainTask {
     /* Optional: parameters were allocated and may be given values (constants that come from the data). */
     bool (*begin)(void *net, Err *e);
     const TrainInput *(*inputs)(void *net, int *n); /* lives as long as net */
-    /* Declares the inputs (shape [batch, row...]) and builds forward pass and loss; returns the loss, an f32 scalar: a mean over
-     * the batch. Called for parts of the batch in training, which run side by side, and for the whole one in validation. */
+    /* Declares the inputs (shape [batch, row...]) and builds forward pass and loss; returns the loss, an f32 scalar: a
+     * mean over the batch. Called for parts of the batch in training, which run side by side, and for the whole one in
+     * validation. */
     Node *(*build)(void *net, Graph *g, int64_t batch, bool training);
-    /* Fills the sample's rows (rows[k]: row of input k). Called by several threads at once, each with its own `worker`. */
+    /* Fills the sample's rows (rows[k]: row of input k). Called by several threads at once, each with its own `worker`.
+     */
     void *(*worker_create)(void *net);
     void (*worker_destroy)(void *worker);
     bool (*sample)(void *net, void *worker, uint64_t index, bool held_out, void *const *rows, Err *e);
-    /* Optional: on the training thread, before the batch goes into the graph (a frozen network's output becomes input). */
+    /* Optional: on the training thread, before the batch goes into the graph (a frozen network's output becomes input).
+     */
     bool (*prepare)(void *net, TrainBatch *b, Err *e);
     /* After the graph ran on a held-out batch with the EMA weights; parts of the loss are collected by the trainer. */
     void (*measure)(void *net, Graph *g, const TrainBatch *b, TrainMetrics *m);
@@ -89,30 +101,31 @@ typedef struct TrainTask {
     int (*describe)(void *net, Arena *a, MetaPair *out, int max);
 } TrainTask;
 
-/* ---- options -------------------------------------------------------------------------------------------------------- */
+/* ---- options ----------------------------------------------------------------------------------------------------- */
 typedef enum TrainPlan { PLAN_COSINE, PLAN_CONSTANT, PLAN_LATE } TrainPlan;
 
 typedef struct TrainOptions {
     const char *data, *output; /* --data SET, -o RUN */
     bool resume;
-    const char *start;         /* weights to start from (not a resume) */
-    int64_t steps;             /* 0: no limit */
-    double minutes;            /* of training, over all resumes; 0: no limit. At least one of the two */
+    const char *start; /* weights to start from (not a resume) */
+    int64_t steps;     /* 0: no limit */
+    double minutes;    /* of training, over all resumes; 0: no limit. At least one of the two */
     int64_t batch, seed, threads, workers;
-    int64_t replicas;          /* parts of a batch, each on a core of its own; 0: as many as threads */
+    int64_t replicas; /* parts of a batch, each on a core of its own; 0: as many as threads */
     double lr, warmup, decay, clip, ema;
-    int plan;                  /* TrainPlan */
+    int plan; /* TrainPlan */
     double save_minutes;
     int64_t validate_every, validate_batches;
     const char *device;
-    const char *compute;       /* "auto", "bf16", "f32" */
+    const char *compute; /* "auto", "bf16", "f32" */
 } TrainOptions;
 extern const OptTable train_options;
 
-/* The options of an earlier run, from RUN/options.json ({"task": NAME, "train": {...}, "net": {...}}), into both structs. */
+/* The options of an earlier run, from RUN/options.json ({"task": NAME, "train": {...}, "net": {...}}), into both
+ * structs. */
 bool train_read_options(const TrainTask *task, const char *run, TrainOptions *o, void *task_options, Arena *a, Err *e);
 
-/* ---- running -------------------------------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 typedef struct TrainResult {
     int64_t step;
     double loss;    /* mean of the last 50 steps */
@@ -121,7 +134,8 @@ typedef struct TrainResult {
     TrainMetrics held_out; /* of the last validation */
 } TrainResult;
 
-/* Trains until the step or time limit. Cancelled (progress returns false): a checkpoint is written first, then err_cancel. */
+/* Trains until the step or time limit. Cancelled (progress returns false): a checkpoint is written first, then
+ * err_cancel. */
 bool train_run(const TrainTask *task, const TrainOptions *o, const void *task_options, const Progress *progress,
                TrainResult *result, Err *e);
 

@@ -7,13 +7,16 @@
 
 #include "train/train.h"
 
-/* ---- optimizer.c ---------------------------------------------------------------------------------------------------- */
-typedef struct OptimizerSpan { int64_t at, n; bool decay; } OptimizerSpan; /* neighbouring parameters treated alike */
+/* ---- optimizer.c ------------------------------------------------------------------------------------------------- */
+typedef struct OptimizerSpan {
+    int64_t at, n;
+    bool decay;
+} OptimizerSpan; /* neighbouring parameters treated alike */
 
 typedef struct Optimizer {
     ParamSet *ps;
     const Device *device;
-    int64_t n, steps; /* elements; updates done */
+    int64_t n, steps;   /* elements; updates done */
     float *m, *v, *ema; /* [n] each, one allocation beginning at m */
     OptimizerSpan *spans;
     int n_spans;
@@ -26,10 +29,11 @@ double optimizer_grad_norm(const Optimizer *o);
 void optimizer_step(Optimizer *o, double lr, double decay, double grad_scale, double ema);
 void optimizer_swap_ema(Optimizer *o); /* exchanges weights and EMA: call twice around validation and saving */
 
-/* ---- replicas.c ----------------------------------------------------------------------------------------------------- */
+/* ---- replicas.c -------------------------------------------------------------------------------------------------- */
 typedef struct Replicas Replicas;
 int replicas_fit(int64_t batch, int wanted); /* the largest number of equal parts up to `wanted` */
-Replicas *replicas_create(const TrainTask *task, void *net, int64_t batch, int n, const Device *device, DType compute, Err *e);
+Replicas *replicas_create(const TrainTask *task, void *net, int64_t batch, int n, const Device *device, DType compute,
+                          Err *e);
 void replicas_destroy(Replicas *r);
 /* Forward and backward of a batch; the mean gradient ends in params_grads. */
 bool replicas_run(Replicas *r, const TrainBatch *b, Err *e);
@@ -37,17 +41,17 @@ double replicas_mean(Replicas *r, const char *output); /* of a scalar output */
 /* Rows first... of the batch into a graph that takes as many as it was built for. */
 bool replicas_set_inputs(Graph *g, const TrainBatch *b, int64_t first, Err *e);
 
-/* ---- prefetch.c ----------------------------------------------------------------------------------------------------- */
+/* ---- prefetch.c -------------------------------------------------------------------------------------------------- */
 typedef struct Prefetch Prefetch;
 /* Worker threads fill batches first_batch, first_batch + 1, ... ahead of the caller. batches 0 = endless. */
-Prefetch *prefetch_create(const TrainTask *task, void *net, int64_t batch, int64_t first_batch, int64_t batches, bool held_out,
-                          int workers, Err *e);
+Prefetch *prefetch_create(const TrainTask *task, void *net, int64_t batch, int64_t first_batch, int64_t batches,
+                          bool held_out, int workers, Err *e);
 void prefetch_destroy(Prefetch *p);
 /* The next batch, in order; valid until prefetch_release. NULL: a sample failed, or cancelled. */
 TrainBatch *prefetch_next(Prefetch *p, const Progress *progress, double done, double total, Err *e);
 void prefetch_release(Prefetch *p);
 
-/* ---- checkpoint.c --------------------------------------------------------------------------------------------------- */
+/* ---- checkpoint.c ------------------------------------------------------------------------------------------------ */
 typedef struct TrainPosition {
     int64_t step;
     double seconds; /* of training so far */
@@ -58,7 +62,7 @@ bool checkpoint_load(const char *run, const TrainTask *task, Optimizer *o, Train
 /* RUN/weights.safetensors: the EMA as bf16 with the task's metadata. Call with the EMA swapped in. */
 bool checkpoint_export(const char *run, const TrainTask *task, void *net, const Optimizer *o, TrainPosition at, Err *e);
 
-/* ---- runlog.c ------------------------------------------------------------------------------------------------------- */
+/* ---- runlog.c ---------------------------------------------------------------------------------------------------- */
 typedef struct RunStep {
     int64_t step;
     double loss, seconds, samples_per_second, lr, grad_norm;

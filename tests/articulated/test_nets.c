@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The networks of the articulated model, tiny: shapes, every loss's gradient against finite differences (in f32;
- * the larger ones on the fast backend, whose kernels are tested against the reference elsewhere), a loss that falls on a fixed batch, and weight files that open again and give what training computed.
+ * the larger ones on the fast backend, whose kernels are tested against the reference elsewhere), a loss that falls on
+ * a fixed batch, and weight files that open again and give what training computed.
  */
 #include "models/articulated/articulated_train.h"
 
@@ -13,7 +14,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-/* ---- a task with one fixed batch ------------------------------------------------------------------------------------------- */
+/* ---- a task with one fixed batch --------------------------------------------------------------------------------- */
 
 typedef struct Bench {
     const TrainTask *task;
@@ -60,7 +61,8 @@ static void set_inputs(Bench *b)
 }
 
 /* options: pairs of name and value, then NULL. */
-static void bench_init(Bench *b, const char *task, const char *device, bool exact, int64_t size, const char *const *options)
+static void bench_init(Bench *b, const char *task, const char *device, bool exact, int64_t size,
+                       const char *const *options)
 {
     Err e = {0};
     *b = (Bench){.task = articulated_find_task(task), .arena = arena_create()};
@@ -129,7 +131,8 @@ static void check_gradients(const char *task, const char *device, const char *co
     shake(&b);
     loss_of(&b);
     int64_t n = params_size(b.ps);
-    float *w = params_block(b.ps), *grad = mem_alloc((size_t)n * sizeof *grad), *keep = mem_alloc((size_t)n * sizeof *keep);
+    float *w = params_block(b.ps), *grad = mem_alloc((size_t)n * sizeof *grad),
+          *keep = mem_alloc((size_t)n * sizeof *keep);
     memcpy(grad, params_grads(b.ps), (size_t)n * sizeof *grad);
     memcpy(keep, w, (size_t)n * sizeof *keep);
     for (int part = 0; part < 3; part++) {
@@ -163,8 +166,17 @@ static double train_steps(Bench *b, int steps, double lr, double *first)
         loss = loss_of(b);
         if (s == 0)
             *first = loss;
-        AdamArgs a = {.n = n, .w = params_block(b->ps), .m = m, .v = m + n, .g = params_grads(b->ps), .lr = (float)lr, .beta1 = 0.9f,
-                      .beta2 = 0.99f, .eps = 1e-8f, .grad_scale = 1, .step = s + 1};
+        AdamArgs a = {.n = n,
+                      .w = params_block(b->ps),
+                      .m = m,
+                      .v = m + n,
+                      .g = params_grads(b->ps),
+                      .lr = (float)lr,
+                      .beta1 = 0.9f,
+                      .beta2 = 0.99f,
+                      .eps = 1e-8f,
+                      .grad_scale = 1,
+                      .step = s + 1};
         graph_device(b->graph)->k->adamw(&a);
     }
     mem_free(m);
@@ -185,7 +197,8 @@ static void check_learning(const char *task, const char *const *options, double 
 static const char *const small[] = {"widths", "16-16-16-16", NULL};
 static const char *const small_pose[] = {"widths", "16-16-16-16", "size", "64", NULL};
 
-static const char *const small_motion[] = {"width", "32", "layers", "1", "heads", "2", "songs", "1", "stats", "4", NULL};
+static const char *const small_motion[] = {"width", "32", "layers", "1", "heads", "2",
+                                           "songs", "1",  "stats",  "4", NULL};
 
 static void test_gradients(void **state)
 {
@@ -205,7 +218,7 @@ static void test_learning(void **state)
     check_learning("background", small, 0.95);
 }
 
-/* ---- weight files ------------------------------------------------------------------------------------------------------------ */
+/* ---- weight files ------------------------------------------------------------------------------------------------ */
 
 static char root[] = "/tmp/jig-nets-XXXXXX";
 
@@ -239,12 +252,15 @@ static void run_task(const char *name, const char *weights, const char *const *o
 static void test_recipe(void **state)
 {
     Arena *a = arena_create();
-    char *k = arena_printf(a, "%s/pose/weights.safetensors", root), *p = arena_printf(a, "%s/flow/weights.safetensors", root);
-    char *g = arena_printf(a, "%s/pixels/weights.safetensors", root), *b = arena_printf(a, "%s/background/weights.safetensors", root);
+    char *k = arena_printf(a, "%s/pose/weights.safetensors", root),
+         *p = arena_printf(a, "%s/flow/weights.safetensors", root);
+    char *g = arena_printf(a, "%s/pixels/weights.safetensors", root),
+         *b = arena_printf(a, "%s/background/weights.safetensors", root);
     run_task("motion", arena_printf(a, "%s/motion/weights.safetensors", root), small_motion);
     run_task("pose", k, small_pose);
     run_task("flow", p, (const char *[]){"widths", "16-16-16-16", "size", "64", "pose-weights", k, NULL});
-    run_task("pixels", g, (const char *[]){"widths", "16-16-16-16", "size", "64", "pose-weights", k, "flow-weights", p, NULL});
+    run_task("pixels", g,
+             (const char *[]){"widths", "16-16-16-16", "size", "64", "pose-weights", k, "flow-weights", p, NULL});
     run_task("background", b, (const char *[]){"widths", "16-16-16-16", "pose-weights", k, NULL});
     Err e = {0};
     assert_null(flow_runner_open(k, device_open("cpu", NULL), &e)); /* another network's file */
@@ -274,7 +290,8 @@ static void test_use(void **state)
     pose_found_init(&found, SIDE, SIDE);
     assert_true(pose_runner_run(k, (const uint8_t *[]){rgb}, 1, SIDE, SIDE, &found, &e));
     for (int j = 0; j < POSE_JOINTS; j++) {
-        assert_true(found.joint[j][0] >= 0 && found.joint[j][0] <= SIDE && found.joint[j][1] >= 0 && found.joint[j][1] <= SIDE);
+        assert_true(found.joint[j][0] >= 0 && found.joint[j][0] <= SIDE && found.joint[j][1] >= 0 &&
+                    found.joint[j][1] <= SIDE);
         assert_true(found.presence[j] >= 0 && found.presence[j] <= 1 && found.peak[j] > 0 && found.peak[j] <= 1.001f);
     }
     float sum = 0;
@@ -327,7 +344,8 @@ static void test_motion(void **state)
 {
     Arena *a = arena_create();
     Err e = {0};
-    MotionRunner *m = motion_runner_open(arena_printf(a, "%s/motion/weights.safetensors", root), device_open("auto", &e), &e);
+    MotionRunner *m =
+        motion_runner_open(arena_printf(a, "%s/motion/weights.safetensors", root), device_open("auto", &e), &e);
     if (!m)
         fail_msg("%s", e.text);
     const MotionConfig *c = motion_runner_config(m);
@@ -336,7 +354,8 @@ static void test_motion(void **state)
     enum { FRAMES = 60, KNOWN = 20, N = FRAMES * MOTION_VALUES };
     float *song = mem_zero((size_t)FRAMES * (size_t)c->columns * sizeof *song);
     float one[N], again[N], next[N];
-    MotionWindow w = {.frames = FRAMES, .song = song, .style = 1, .energy = 1, .steps = 4, .guidance = 2, .seed = 3, .stream = 1};
+    MotionWindow w = {
+        .frames = FRAMES, .song = song, .style = 1, .energy = 1, .steps = 4, .guidance = 2, .seed = 3, .stream = 1};
     assert_true(motion_runner_sample(m, &w, one, NULL, &e));
     assert_true(motion_runner_sample(m, &w, again, NULL, &e));
     assert_memory_equal(one, again, sizeof one);
@@ -355,7 +374,7 @@ static void test_motion(void **state)
     arena_destroy(a);
 }
 
-/* ---- flow maps ------------------------------------------------------------------------------------------------------------------ */
+/* ---- flow maps --------------------------------------------------------------------------------------------------- */
 
 static void test_flow_maps(void **state)
 {
@@ -363,7 +382,8 @@ static void test_flow_maps(void **state)
     for (int j = 0; j < FLOW_JOINTS; j++) {
         source[j][0] = 64 + 30 * sinf((float)j * 1.7f);
         source[j][1] = 64 + 40 * cosf((float)j * 2.3f);
-        target[j][0] = 50 + 0.5f * (source[j][0] - 64) - 0.3f * (source[j][1] - 64); /* a similarity: every map is exact */
+        target[j][0] =
+            50 + 0.5f * (source[j][0] - 64) - 0.3f * (source[j][1] - 64); /* a similarity: every map is exact */
         target[j][1] = 70 + 0.3f * (source[j][0] - 64) + 0.5f * (source[j][1] - 64);
     }
     FlowMap maps[FLOW_BONES];
@@ -390,16 +410,13 @@ static int remove_root(void **state)
     return system(command);
 }
 
-static int make_root(void **state)
-{
-    return mkdtemp(root) ? 0 : -1;
-}
+static int make_root(void **state) { return mkdtemp(root) ? 0 : -1; }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_flow_maps), cmocka_unit_test(test_gradients), cmocka_unit_test(test_learning),
-        cmocka_unit_test(test_recipe), cmocka_unit_test(test_use), cmocka_unit_test(test_motion),
+        cmocka_unit_test(test_recipe),    cmocka_unit_test(test_use),       cmocka_unit_test(test_motion),
     };
     return cmocka_run_group_tests_name("articulated/nets", tests, make_root, remove_root);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Schedules against their formulas; DDIM against the closed form of its probability flow for Gaussian data: a value that lies
- * k deviations from the mean of the noise ends k deviations from the mean of the data.
+ * Schedules against their formulas; DDIM against the closed form of its probability flow for Gaussian data: a value
+ * that lies k deviations from the mean of the noise ends k deviations from the mean of the data.
  */
 #include "diffusion/diffusion.h"
 
@@ -187,7 +187,8 @@ static void test_known(void **state)
         mask[i] = 1;
     }
     assert_true(schedule_init(&s, SCHEDULE_COSINE, 100, NULL));
-    DdimOptions o = {.steps = 4, .prediction = PREDICT_X0, .branches = 1, .known = known, .mask = mask, .known_clean = true};
+    DdimOptions o = {
+        .steps = 4, .prediction = PREDICT_X0, .branches = 1, .known = known, .mask = mask, .known_clean = true};
     rng_fill_normal(z, N, 1, 1, 0);
     Err e = {0};
     assert_true(ddim_sample(&s, &o, prefix_model, NULL, z, N, NULL, &e));
@@ -201,10 +202,7 @@ static void test_known(void **state)
     schedule_finish(&s);
 }
 
-static bool stop_at_second(void *user, const char *stage, double done, double total)
-{
-    return done < 2;
-}
+static bool stop_at_second(void *user, const char *stage, double done, double total) { return done < 2; }
 
 static void test_bad_options_and_cancel(void **state)
 {
@@ -230,9 +228,15 @@ static void test_bad_options_and_cancel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_schedules), cmocka_unit_test(test_noise), cmocka_unit_test(test_closed_form),
-        cmocka_unit_test(test_predictions_agree), cmocka_unit_test(test_eta), cmocka_unit_test(test_guidance),
-        cmocka_unit_test(test_threshold), cmocka_unit_test(test_known), cmocka_unit_test(test_bad_options_and_cancel),
+        cmocka_unit_test(test_schedules),
+        cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_closed_form),
+        cmocka_unit_test(test_predictions_agree),
+        cmocka_unit_test(test_eta),
+        cmocka_unit_test(test_guidance),
+        cmocka_unit_test(test_threshold),
+        cmocka_unit_test(test_known),
+        cmocka_unit_test(test_bad_options_and_cancel),
     };
     return cmocka_run_group_tests_name("train/diffusion", tests, NULL, NULL);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The training loop on a toy network: the loss falls; a run that was interrupted and resumed equals an uninterrupted one bit
- * by bit; the number of worker threads changes nothing; a failing sample, a divergence and bad options are said; what stands
- * in the run folder can be read back.
+ * The training loop on a toy network: the loss falls; a run that was interrupted and resumed equals an uninterrupted
+ * one bit by bit; the number of worker threads changes nothing; a failing sample, a divergence and bad options are
+ * said; what stands in the run folder can be read back.
  */
 #include "train/train.h"
 
@@ -14,15 +14,24 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-/* ---- a toy: y = the sum and the product of two of eight numbers ---------------------------------------------------------- */
+/* ---- a toy: y = the sum and the product of two of eight numbers -------------------------------------------------- */
 
-typedef struct ToyOptions { int64_t width, fail_at; bool explode; } ToyOptions;
+typedef struct ToyOptions {
+    int64_t width, fail_at;
+    bool explode;
+} ToyOptions;
 static const Option toy_rows[] = {
     {"width", 0, OPT_INT, offsetof(ToyOptions, width), 1, 64, "16", NULL, "N", "hidden width"},
     {"fail-at", 0, OPT_INT, offsetof(ToyOptions, fail_at), 0, 1e9, "0", NULL, "N", "sample that fails; 0: none"},
     {"explode", 0, OPT_BOOL, offsetof(ToyOptions, explode), 0, 0, NULL, NULL, NULL, "targets that are not finite"},
 };
-typedef struct Toy { const ToyOptions *o; uint64_t seed; ParamSet *ps; Linear a, b; int drawn; } Toy;
+typedef struct Toy {
+    const ToyOptions *o;
+    uint64_t seed;
+    ParamSet *ps;
+    Linear a, b;
+    int drawn;
+} Toy;
 
 static void *toy_open(const TrainSetup *s, Err *e)
 {
@@ -100,13 +109,26 @@ static int toy_describe(void *net, Arena *a, MetaPair *out, int max)
 
 static const char *const toy_losses[] = {"square", NULL};
 static const TrainTask toy = {
-    .name = "toy", .summary = "a toy", .rows = toy_rows, .n_rows = ARRAY_LEN(toy_rows), .options_size = sizeof(ToyOptions),
-    .losses = toy_losses, .open = toy_open, .close = toy_close, .params = toy_params, .inputs = toy_inputs, .build = toy_build,
-    .worker_create = toy_worker, .worker_destroy = mem_free, .sample = toy_sample, .measure = toy_measure, .draw = toy_draw,
+    .name = "toy",
+    .summary = "a toy",
+    .rows = toy_rows,
+    .n_rows = ARRAY_LEN(toy_rows),
+    .options_size = sizeof(ToyOptions),
+    .losses = toy_losses,
+    .open = toy_open,
+    .close = toy_close,
+    .params = toy_params,
+    .inputs = toy_inputs,
+    .build = toy_build,
+    .worker_create = toy_worker,
+    .worker_destroy = mem_free,
+    .sample = toy_sample,
+    .measure = toy_measure,
+    .draw = toy_draw,
     .describe = toy_describe,
 };
 
-/* ---- running it ------------------------------------------------------------------------------------------------------------ */
+/* ---- running it -------------------------------------------------------------------------------------------------- */
 
 static char root[] = "/tmp/jig-train-XXXXXX";
 
@@ -279,10 +301,19 @@ static void expect_failure(const char *name, const char *message, void (*change)
 static void no_limit(TrainOptions *o, ToyOptions *t) { o->steps = 0; }
 static void no_output(TrainOptions *o, ToyOptions *t) { o->output = NULL; }
 static void bad_sample(TrainOptions *o, ToyOptions *t) { t->fail_at = 37; }
-static void diverge(TrainOptions *o, ToyOptions *t) { t->explode = true; o->steps = 100; o->validate_every = 0; }
+static void diverge(TrainOptions *o, ToyOptions *t)
+{
+    t->explode = true;
+    o->steps = 100;
+    o->validate_every = 0;
+}
 static void nothing_there(TrainOptions *o, ToyOptions *t) { o->resume = true; }
-static void again(TrainOptions *o, ToyOptions *t) { }
-static void other_width(TrainOptions *o, ToyOptions *t) { o->resume = true; t->width = 8; }
+static void again(TrainOptions *o, ToyOptions *t) {}
+static void other_width(TrainOptions *o, ToyOptions *t)
+{
+    o->resume = true;
+    t->width = 8;
+}
 static void bad_device(TrainOptions *o, ToyOptions *t) { o->device = "abacus"; }
 static void bad_type(TrainOptions *o, ToyOptions *t) { o->compute = "f8"; }
 
@@ -335,16 +366,17 @@ static int remove_root(void **state)
     return system(command);
 }
 
-static int make_root(void **state)
-{
-    return mkdtemp(root) ? 0 : -1;
-}
+static int make_root(void **state) { return mkdtemp(root) ? 0 : -1; }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plans), cmocka_unit_test(test_learns_and_writes), cmocka_unit_test(test_resume_is_exact),
-        cmocka_unit_test(test_log_is_cut), cmocka_unit_test(test_workers_change_nothing), cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_plans),
+        cmocka_unit_test(test_learns_and_writes),
+        cmocka_unit_test(test_resume_is_exact),
+        cmocka_unit_test(test_log_is_cut),
+        cmocka_unit_test(test_workers_change_nothing),
+        cmocka_unit_test(test_failures),
         cmocka_unit_test(test_damaged_checkpoint),
     };
     return cmocka_run_group_tests_name("train/train", tests, make_root, remove_root);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Training of the articulated model's networks: the TrainTasks, and what they share (where their pictures come from, how
- * samples are drawn, the credits that every weight file carries). Layer 5.
+ * Training of the articulated model's networks: the TrainTasks, and what they share (where their pictures come from,
+ * how samples are drawn, the credits that every weight file carries). Layer 5.
  *
  * Recipes: tools/train-articulated.sh.
  */
@@ -18,7 +18,7 @@ extern const TrainTask *const articulated_tasks[]; /* all of them, in the order 
 extern const int articulated_n_tasks;
 const TrainTask *articulated_find_task(const char *name); /* NULL: no such task */
 
-/* ---- shared (train_common.c) ------------------------------------------------------------------------------------------ */
+/* ---- shared (train_common.c) ------------------------------------------------------------------------------------- */
 /* Rendered pairs from a folder that holds any of looks/, motion/, puppets/characters/; NULL: all drawn by code. */
 typedef struct PictureData {
     SynthSource *train, *held_out;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * B: what stands behind the figure (docs/models/articulated.md, section 5). The hole is first filled by push-pull, which gets
- * large plain areas right; the network corrects what needs looking at: edges that go on, patterns, horizons. Training and
- * use share the filling (background_input).
+ * B: what stands behind the figure (docs/models/articulated.md, section 5). The hole is first filled by push-pull,
+ * which gets large plain areas right; the network corrects what needs looking at: edges that go on, patterns, horizons.
+ * Training and use share the filling (background_input).
  */
 #include "models/articulated/articulated_internal.h"
 #include "models/articulated/nets.h"
@@ -24,10 +24,7 @@ BackgroundNet *background_net_create(const BackgroundConfig *c, ParamSet *ps)
     return net;
 }
 
-void background_net_destroy(BackgroundNet *net)
-{
-    mem_free(net);
-}
+void background_net_destroy(BackgroundNet *net) { mem_free(net); }
 
 Node *background_net_build(Graph *g, const BackgroundNet *net, Node *input)
 {
@@ -50,7 +47,7 @@ void background_input(float *rgb, const float *hole, int w, int h, float *packed
     mem_free(room);
 }
 
-/* ---- in use ---------------------------------------------------------------------------------------------------------------- */
+/* ---- in use ------------------------------------------------------------------------------------------------------ */
 
 struct BackgroundRunner {
     const Device *device;
@@ -94,7 +91,8 @@ bool background_runner_fill(BackgroundRunner *b, float *rgb, const float *hole, 
     if (w < 16 || h < 16 || w > 1024 || h > 1024 || w % 16 || h % 16)
         return err_set(e, "background network: %d x %d (sides: multiples of 16 from 16 to 1024)", w, h);
     size_t n = (size_t)w * (size_t)h;
-    float *packed = mem_alloc(n / 4 * PIXEL_SOURCE * sizeof *packed), *correction = mem_alloc(n * 3 * sizeof *correction);
+    float *packed = mem_alloc(n / 4 * PIXEL_SOURCE * sizeof *packed),
+          *correction = mem_alloc(n * 3 * sizeof *correction);
     background_input(rgb, hole, w, h, packed);
     Graph *g = graph_create(b->device, b->device->fast);
     Node *x = graph_input(g, "input", graph_type(g), SHAPE(1, h / PIXEL_PACK, w / PIXEL_PACK, PIXEL_SOURCE));

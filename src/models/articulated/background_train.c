@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Training of B (docs/models/articulated.md, section 5): rendered places with a figure, its rim and its shadow to be removed;
- * the truth is the empty place. The hole is the figure's mask (K's, with its weights; else the true one) grown by a random
- * rim, as in use.
+ * Training of B (docs/models/articulated.md, section 5): rendered places with a figure, its rim and its shadow to be
+ * removed; the truth is the empty place. The hole is the figure's mask (K's, with its weights; else the true one) grown
+ * by a random rim, as in use.
  *
  *   loss = L1 in the hole + 0.1 L1 elsewhere + edges at three scales, x hole
  */
@@ -19,8 +19,10 @@ enum { SIDE = 128, SCALES = 3, MOST_RIM = 5 };
 enum { IN_INPUT, IN_FILLED, IN_HOLE, IN_TRUTH, IN_RGB, IN_ALPHA, IN_RIM, INPUTS };
 
 static const Option option_rows[] = {
-    {"widths", 0, OPT_TEXT, offsetof(BackgroundOptions, widths), 0, 0, "32-48-64-96", NULL, "LIST", "channels of the four levels"},
-    {"pose-weights", 0, OPT_TEXT, offsetof(BackgroundOptions, pose_weights), 0, 0, NULL, NULL, "FILE", "K, whose mask is cut out; without: the true one"},
+    {"widths", 0, OPT_TEXT, offsetof(BackgroundOptions, widths), 0, 0, "32-48-64-96", NULL, "LIST",
+     "channels of the four levels"},
+    {"pose-weights", 0, OPT_TEXT, offsetof(BackgroundOptions, pose_weights), 0, 0, NULL, NULL, "FILE",
+     "K, whose mask is cut out; without: the true one"},
 };
 static const char *const losses[] = {"hole", "rest", "edges", NULL};
 
@@ -64,7 +66,8 @@ static void *task_open(const TrainSetup *s, Err *e)
     t->found = mem_zero((size_t)t->batch * sizeof *t->found);
     for (int64_t i = 0; i < t->batch; i++)
         pose_found_init(&t->found[i], SIDE, SIDE);
-    t->inputs[IN_INPUT] = (TrainInput){"input", JIG_F32, SHAPE(SIDE / PIXEL_PACK, SIDE / PIXEL_PACK, PIXEL_SOURCE), false};
+    t->inputs[IN_INPUT] =
+        (TrainInput){"input", JIG_F32, SHAPE(SIDE / PIXEL_PACK, SIDE / PIXEL_PACK, PIXEL_SOURCE), false};
     t->inputs[IN_FILLED] = (TrainInput){"filled", JIG_F32, SHAPE(SIDE, SIDE, 3), false};
     t->inputs[IN_HOLE] = (TrainInput){"hole", JIG_F32, SHAPE(SIDE, SIDE, 1), false};
     t->inputs[IN_TRUTH] = (TrainInput){"truth", JIG_F32, SHAPE(SIDE, SIDE, 3), false};
@@ -76,10 +79,7 @@ static void *task_open(const TrainSetup *s, Err *e)
     return t;
 }
 
-static ParamSet *task_params(void *net)
-{
-    return ((BackgroundTraining *)net)->ps;
-}
+static ParamSet *task_params(void *net) { return ((BackgroundTraining *)net)->ps; }
 
 static const TrainInput *task_inputs(void *net, int *n)
 {
@@ -87,7 +87,7 @@ static const TrainInput *task_inputs(void *net, int *n)
     return ((BackgroundTraining *)net)->inputs;
 }
 
-/* ---- samples -------------------------------------------------------------------------------------------------------------------- */
+/* ---- samples ----------------------------------------------------------------------------------------------------- */
 
 static void *worker_create(void *net)
 {
@@ -125,7 +125,10 @@ static void grow(const float *mask, int rim, float *hole)
         }
 }
 
-typedef struct Prepare { BackgroundTraining *t; TrainBatch *b; } Prepare;
+typedef struct Prepare {
+    BackgroundTraining *t;
+    TrainBatch *b;
+} Prepare;
 
 static void prepare_range(void *ctx, int64_t from, int64_t to)
 {
@@ -136,7 +139,8 @@ static void prepare_range(void *ctx, int64_t from, int64_t to)
         float *hole = train_batch_row(c->b, IN_HOLE, i), *filled = train_batch_row(c->b, IN_FILLED, i);
         const PoseFound *f = &c->t->found[i];
         for (int k = 0; k < SIDE * SIDE; k++)
-            mask[k] = c->t->pose ? f->mask[k / SIDE / POSE_PIXEL * (SIDE / POSE_PIXEL) + k % SIDE / POSE_PIXEL] : (float)alpha[k] / 255;
+            mask[k] = c->t->pose ? f->mask[k / SIDE / POSE_PIXEL * (SIDE / POSE_PIXEL) + k % SIDE / POSE_PIXEL]
+                                 : (float)alpha[k] / 255;
         grow(mask, (int)*(float *)train_batch_row(c->b, IN_RIM, i), hole);
         for (int k = 0; k < SIDE * SIDE * 3; k++)
             filled[k] = (float)rgb[k] / 255;
@@ -164,7 +168,7 @@ static bool task_prepare(void *net, TrainBatch *b, Err *e)
     return true;
 }
 
-/* ---- loss -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- loss -------------------------------------------------------------------------------------------------------- */
 
 static Node *difference(Graph *g, Node *x, int axis)
 {
@@ -274,15 +278,25 @@ static int task_describe(void *net, Arena *a, MetaPair *out, int max)
     return n;
 }
 
-static void worker_destroy(void *worker)
-{
-    pairs_worker_destroy(worker);
-}
+static void worker_destroy(void *worker) { pairs_worker_destroy(worker); }
 
 const TrainTask background_task = {
-    .name = "background", .summary = "B: what stands behind the figure",
-    .rows = option_rows, .n_rows = ARRAY_LEN(option_rows), .options_size = sizeof(BackgroundOptions), .losses = losses,
-    .open = task_open, .close = task_close, .params = task_params, .inputs = task_inputs, .build = task_build,
-    .worker_create = worker_create, .worker_destroy = worker_destroy, .sample = task_sample, .prepare = task_prepare,
-    .measure = task_measure, .draw = task_draw, .describe = task_describe,
+    .name = "background",
+    .summary = "B: what stands behind the figure",
+    .rows = option_rows,
+    .n_rows = ARRAY_LEN(option_rows),
+    .options_size = sizeof(BackgroundOptions),
+    .losses = losses,
+    .open = task_open,
+    .close = task_close,
+    .params = task_params,
+    .inputs = task_inputs,
+    .build = task_build,
+    .worker_create = worker_create,
+    .worker_destroy = worker_destroy,
+    .sample = task_sample,
+    .prepare = task_prepare,
+    .measure = task_measure,
+    .draw = task_draw,
+    .describe = task_describe,
 };

@@ -7,19 +7,34 @@
 #include <math.h>
 #include <string.h>
 
-const int flow_part_bone[FLOW_PARTS] = {
-    -1, FLOW_HEAD, FLOW_TRUNK, FLOW_L_UPPER_ARM, FLOW_L_FOREARM, FLOW_L_FOREARM, FLOW_R_UPPER_ARM, FLOW_R_FOREARM,
-    FLOW_R_FOREARM, FLOW_L_THIGH, FLOW_L_SHIN, FLOW_L_FOOT, FLOW_R_THIGH, FLOW_R_SHIN, FLOW_R_FOOT};
+const int flow_part_bone[FLOW_PARTS] = {-1,
+                                        FLOW_HEAD,
+                                        FLOW_TRUNK,
+                                        FLOW_L_UPPER_ARM,
+                                        FLOW_L_FOREARM,
+                                        FLOW_L_FOREARM,
+                                        FLOW_R_UPPER_ARM,
+                                        FLOW_R_FOREARM,
+                                        FLOW_R_FOREARM,
+                                        FLOW_L_THIGH,
+                                        FLOW_L_SHIN,
+                                        FLOW_L_FOOT,
+                                        FLOW_R_THIGH,
+                                        FLOW_R_SHIN,
+                                        FLOW_R_FOOT};
 
 /* Ends in DMOT's joints, limits of the scale along the bone, radius of the capsule in body heights. */
-typedef struct BoneShape { int from, to; float least, most, radius; } BoneShape;
+typedef struct BoneShape {
+    int from, to;
+    float least, most, radius;
+} BoneShape;
 static const BoneShape shapes[FLOW_BONES] = {
-    [FLOW_HEAD] = {2, 3, 0.8f, 1.25f, 0.060f},        [FLOW_TRUNK] = {0, 2, 0, 0, 0.085f},
-    [FLOW_L_UPPER_ARM] = {4, 5, 0.4f, 2.5f, 0.032f},  [FLOW_L_FOREARM] = {5, 6, 0.4f, 2.5f, 0.028f},
-    [FLOW_R_UPPER_ARM] = {7, 8, 0.4f, 2.5f, 0.032f},  [FLOW_R_FOREARM] = {8, 9, 0.4f, 2.5f, 0.028f},
-    [FLOW_L_THIGH] = {10, 11, 0.4f, 2.5f, 0.048f},    [FLOW_L_SHIN] = {11, 12, 0.4f, 2.5f, 0.034f},
-    [FLOW_L_FOOT] = {12, 16, 0.5f, 2, 0.026f},        [FLOW_R_THIGH] = {13, 14, 0.4f, 2.5f, 0.048f},
-    [FLOW_R_SHIN] = {14, 15, 0.4f, 2.5f, 0.034f},     [FLOW_R_FOOT] = {15, 17, 0.5f, 2, 0.026f},
+    [FLOW_HEAD] = {2, 3, 0.8f, 1.25f, 0.060f},       [FLOW_TRUNK] = {0, 2, 0, 0, 0.085f},
+    [FLOW_L_UPPER_ARM] = {4, 5, 0.4f, 2.5f, 0.032f}, [FLOW_L_FOREARM] = {5, 6, 0.4f, 2.5f, 0.028f},
+    [FLOW_R_UPPER_ARM] = {7, 8, 0.4f, 2.5f, 0.032f}, [FLOW_R_FOREARM] = {8, 9, 0.4f, 2.5f, 0.028f},
+    [FLOW_L_THIGH] = {10, 11, 0.4f, 2.5f, 0.048f},   [FLOW_L_SHIN] = {11, 12, 0.4f, 2.5f, 0.034f},
+    [FLOW_L_FOOT] = {12, 16, 0.5f, 2, 0.026f},       [FLOW_R_THIGH] = {13, 14, 0.4f, 2.5f, 0.048f},
+    [FLOW_R_SHIN] = {14, 15, 0.4f, 2.5f, 0.034f},    [FLOW_R_FOOT] = {15, 17, 0.5f, 2, 0.026f},
 };
 static const int trunk_joints[] = {0, 1, 2, 4, 7, 10, 13};
 static const float trunk_ridge = 0.05f;
@@ -101,12 +116,15 @@ void flow_apply(const FlowMap *m, float x, float y, float out[2])
 float flow_body_height(const float (*joint)[2])
 {
     /* Bones and their usual length in body heights; a bone seen at an angle only looks shorter. */
-    static const struct { int a, b; float length; } bones[] = {
-        {0, 2, 0.29f}, {4, 7, 0.22f}, {10, 11, 0.245f}, {11, 12, 0.245f}, {13, 14, 0.245f}, {14, 15, 0.245f},
-        {4, 5, 0.17f}, {7, 8, 0.17f}, {5, 6, 0.15f}, {8, 9, 0.15f}};
+    static const struct {
+        int a, b;
+        float length;
+    } bones[] = {{0, 2, 0.29f},    {4, 7, 0.22f}, {10, 11, 0.245f}, {11, 12, 0.245f}, {13, 14, 0.245f},
+                 {14, 15, 0.245f}, {4, 5, 0.17f}, {7, 8, 0.17f},    {5, 6, 0.15f},    {8, 9, 0.15f}};
     float seen[ARRAY_LEN(bones)];
     for (int i = 0; i < (int)ARRAY_LEN(bones); i++)
-        seen[i] = hypotf(joint[bones[i].a][0] - joint[bones[i].b][0], joint[bones[i].a][1] - joint[bones[i].b][1]) / bones[i].length;
+        seen[i] = hypotf(joint[bones[i].a][0] - joint[bones[i].b][0], joint[bones[i].a][1] - joint[bones[i].b][1]) /
+                  bones[i].length;
     for (int i = 1; i < (int)ARRAY_LEN(bones); i++) /* sorted, longest first */
         for (int j = i; j > 0 && seen[j] > seen[j - 1]; j--) {
             float keep = seen[j];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * P: from what the bone maps carry along to which bone shows at each point of the target frame
- * (docs/models/articulated.md, section 4). A U-Net on the grid of 2 x 2 frame pixels with one head of 16 channels: 12 bone
- * logits, residual flow, visibility, target mask. The flow itself is the weighted sum of the exact maps.
+ * (docs/models/articulated.md, section 4). A U-Net on the grid of 2 x 2 frame pixels with one head of 16 channels: 12
+ * bone logits, residual flow, visibility, target mask. The flow itself is the weighted sum of the exact maps.
  */
 #include "models/articulated/nets.h"
 
@@ -23,10 +23,7 @@ FlowNet *flow_net_create(const FlowConfig *c, ParamSet *ps)
     return net;
 }
 
-void flow_net_destroy(FlowNet *net)
-{
-    mem_free(net);
-}
+void flow_net_destroy(FlowNet *net) { mem_free(net); }
 
 FlowNodes flow_net_build(Graph *g, const FlowNet *net, Node *input)
 {
@@ -51,7 +48,8 @@ Node *flow_net_field(Graph *g, FlowNodes n, Node *weights, Node *maps, Node *poi
     Node *map = op_mul(g, op_matmul(g, weights, maps, false, false), points); /* [B, HW, 6]: a x, b y, c of both rows */
     Node *flow = op_sum(g, op_reshape(g, map, SHAPE(b, height * width, 2, 3)), 1u << 3);
     Node *residual = op_resize(g, op_cast(g, n.residual, JIG_F32), height, width, RESIZE_BILINEAR, false);
-    return op_add(g, op_reshape(g, flow, SHAPE(b, height * width, 2)), op_reshape(g, residual, SHAPE(b, height * width, 2)));
+    return op_add(g, op_reshape(g, flow, SHAPE(b, height * width, 2)),
+                  op_reshape(g, residual, SHAPE(b, height * width, 2)));
 }
 
 void flow_fill_points(int height, int width, float *points)

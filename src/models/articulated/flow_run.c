@@ -64,7 +64,8 @@ static bool make_graph(FlowRunner *p, int w, int h, Err *e)
     drop_graph(p);
     size_t cells = (size_t)w * (size_t)h;
     float *room = mem_alloc(cells * (FLOW_BONES + 4) * sizeof *room);
-    p->field = (FlowField){w, h, room, room + cells * FLOW_BONES, room + cells * (FLOW_BONES + 2), room + cells * (FLOW_BONES + 3)};
+    p->field = (FlowField){
+        w, h, room, room + cells * FLOW_BONES, room + cells * (FLOW_BONES + 2), room + cells * (FLOW_BONES + 3)};
     p->graph = graph_create(p->device, p->device->fast);
     Node *x = graph_input(p->graph, "input", graph_type(p->graph), SHAPE(1, h, w, FLOW_INPUTS));
     FlowNodes n = flow_net_build(p->graph, p->net, x);
@@ -94,7 +95,10 @@ const FlowField *flow_runner_run(FlowRunner *p, const float *input, int w, int h
 }
 
 /* Corners and weights of a bilinear look-up, clamped to the border. */
-typedef struct Corners { int at[4]; float weight[4]; } Corners;
+typedef struct Corners {
+    int at[4];
+    float weight[4];
+} Corners;
 
 static Corners corners(const FlowField *f, float x, float y)
 {
@@ -140,7 +144,8 @@ FlowPoint flow_field_at(const FlowField *f, const FlowMap maps[FLOW_BONES], floa
     for (int b = 0; b < FLOW_BONES; b++)
         logit[b] = mixed(f->bones, FLOW_BONES, b, &c);
     float sum = sharpen(logit);
-    FlowPoint p = {{mixed(f->residual, 2, 0, &c), mixed(f->residual, 2, 1, &c)}, mixed(f->visible, 1, 0, &c),
+    FlowPoint p = {{mixed(f->residual, 2, 0, &c), mixed(f->residual, 2, 1, &c)},
+                   mixed(f->visible, 1, 0, &c),
                    1 / (1 + expf(-mixed(f->mask, 1, 0, &c)))};
     for (int b = 0; b < FLOW_BONES; b++) {
         float at[2];

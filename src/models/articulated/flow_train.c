@@ -19,8 +19,10 @@ typedef struct FlowOptions {
 } FlowOptions;
 
 static const Option option_rows[] = {
-    {"size", 0, OPT_INT, offsetof(FlowOptions, size), 64, 512, "128", NULL, "N", "side of the pictures that K sees, a multiple of 32"},
-    {"widths", 0, OPT_TEXT, offsetof(FlowOptions, widths), 0, 0, "32-64-96-128", NULL, "LIST", "channels of the four levels"},
+    {"size", 0, OPT_INT, offsetof(FlowOptions, size), 64, 512, "128", NULL, "N",
+     "side of the pictures that K sees, a multiple of 32"},
+    {"widths", 0, OPT_TEXT, offsetof(FlowOptions, widths), 0, 0, "32-64-96-128", NULL, "LIST",
+     "channels of the four levels"},
     {"pose-weights", 0, OPT_TEXT, offsetof(FlowOptions, pose_weights), 0, 0, NULL, NULL, "FILE",
      "K, whose parts and joints P gets; without: the true ones"},
 };
@@ -63,10 +65,7 @@ static void *task_open(const TrainSetup *s, Err *e)
     return t;
 }
 
-static ParamSet *task_params(void *net)
-{
-    return ((FlowTraining *)net)->ps;
-}
+static ParamSet *task_params(void *net) { return ((FlowTraining *)net)->ps; }
 
 static const TrainInput *task_inputs(void *net, int *n)
 {
@@ -74,10 +73,7 @@ static const TrainInput *task_inputs(void *net, int *n)
     return ((FlowTraining *)net)->inputs;
 }
 
-static void *worker_create(void *net)
-{
-    return pairs_worker_create(&((FlowTraining *)net)->pairs);
-}
+static void *worker_create(void *net) { return pairs_worker_create(&((FlowTraining *)net)->pairs); }
 
 static bool task_sample(void *net, void *worker, uint64_t index, bool held_out, void *const *rows, Err *e)
 {
@@ -102,7 +98,8 @@ static Node *task_build(void *net, Graph *g, int64_t batch, bool training)
     Node *in[PAIR_INPUTS];
     for (int i = 0; i < PAIR_INPUTS; i++)
         in[i] = t->inputs[i].host_only
-                    ? NULL : train_graph_input(g, &t->inputs[i], batch, i == PAIR_INPUT ? graph_type(g) : JIG_F32);
+                    ? NULL
+                    : train_graph_input(g, &t->inputs[i], batch, i == PAIR_INPUT ? graph_type(g) : JIG_F32);
     FlowNodes p = flow_net_build(g, t->net, in[PAIR_INPUT]);
     Node *points = graph_const(g, (Tensor){JIG_F32, SHAPE(1, f * f, 6), t->points});
     Node *weights = flow_net_weights(g, p, f, f);
@@ -128,12 +125,13 @@ static Node *task_build(void *net, Graph *g, int64_t batch, bool training)
     return loss;
 }
 
-/* ---- measures -------------------------------------------------------------------------------------------------------------- */
+/* ---- measures ---------------------------------------------------------------------------------------------------- */
 
 static void task_measure(void *net, Graph *g, const TrainBatch *b, TrainMetrics *m)
 {
     const size_t n = (size_t)FLOW_FRAME * FLOW_FRAME;
-    float *room = mem_alloc((size_t)b->size * n * 4 * sizeof *room), *field = room, *mask = room + 2 * n * (size_t)b->size;
+    float *room = mem_alloc((size_t)b->size * n * 4 * sizeof *room), *field = room,
+          *mask = room + 2 * n * (size_t)b->size;
     float *visible = mask + n * (size_t)b->size;
     graph_get(g, "field", field);
     graph_get(g, "mask logits", mask);
@@ -154,7 +152,8 @@ static void task_measure(void *net, Graph *g, const TrainBatch *b, TrainMetrics 
                 flow_apply(&maps[bone], (float)(k % FLOW_FRAME) + 0.5f, (float)(k / FLOW_FRAME) + 0.5f, mapped);
                 train_metric_add(m, seen[k] > 0 ? "flow_error" : "hidden_error", MIN(error, largest), 1);
                 if (seen[k] > 0)
-                    train_metric_add(m, "maps_error", MIN(hypotf(mapped[0] - flow[2 * k], mapped[1] - flow[2 * k + 1]), largest), 1);
+                    train_metric_add(m, "maps_error",
+                                     MIN(hypotf(mapped[0] - flow[2 * k], mapped[1] - flow[2 * k + 1]), largest), 1);
                 train_metric_add(m, "visible_right", (visible[at] > 0) == (seen[k] > 0), 1);
             }
         }
@@ -163,7 +162,7 @@ static void task_measure(void *net, Graph *g, const TrainBatch *b, TrainMetrics 
     mem_free(room);
 }
 
-/* ---- samples/: source, target, target warped from the source ----------------------------------------------------------------- */
+/* ---- samples/: source, target, target warped from the source ----------------------------------------------------- */
 
 static void paint_warped(const TrainBatch *b, int64_t i, const float *field, const float *mask, int size, Picture *p)
 {
@@ -182,7 +181,8 @@ static bool task_draw(void *net, Graph *g, const TrainBatch *b, const char *path
     FlowTraining *t = net;
     int size = t->pairs.data.size, n = (int)MIN(b->size, 12);
     const size_t points = (size_t)FLOW_FRAME * FLOW_FRAME;
-    float *field = mem_alloc((size_t)b->size * points * 3 * sizeof *field), *mask = field + 2 * points * (size_t)b->size;
+    float *field = mem_alloc((size_t)b->size * points * 3 * sizeof *field),
+          *mask = field + 2 * points * (size_t)b->size;
     graph_get(g, "field", field);
     graph_get(g, "mask logits", mask);
     Picture *pics = mem_zero((size_t)n * 3 * sizeof *pics);
@@ -216,9 +216,22 @@ static int task_describe(void *net, Arena *a, MetaPair *out, int max)
 }
 
 const TrainTask flow_task = {
-    .name = "flow", .summary = "P: joints to flow",
-    .rows = option_rows, .n_rows = ARRAY_LEN(option_rows), .options_size = sizeof(FlowOptions), .losses = losses,
-    .open = task_open, .close = task_close, .params = task_params, .inputs = task_inputs, .build = task_build,
-    .worker_create = worker_create, .worker_destroy = pairs_worker_destroy, .sample = task_sample, .prepare = task_prepare,
-    .measure = task_measure, .draw = task_draw, .describe = task_describe,
+    .name = "flow",
+    .summary = "P: joints to flow",
+    .rows = option_rows,
+    .n_rows = ARRAY_LEN(option_rows),
+    .options_size = sizeof(FlowOptions),
+    .losses = losses,
+    .open = task_open,
+    .close = task_close,
+    .params = task_params,
+    .inputs = task_inputs,
+    .build = task_build,
+    .worker_create = worker_create,
+    .worker_destroy = pairs_worker_destroy,
+    .sample = task_sample,
+    .prepare = task_prepare,
+    .measure = task_measure,
+    .draw = task_draw,
+    .describe = task_describe,
 };

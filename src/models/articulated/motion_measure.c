@@ -60,7 +60,8 @@ static bool has_beat(const float *song, int columns)
     return true;
 }
 
-void motion_measure(TrainMetrics *m, const char *what, const float *moves, const float *song, const float *other, int columns)
+void motion_measure(TrainMetrics *m, const char *what, const float *moves, const float *song, const float *other,
+                    int columns)
 {
     double speed[T] = {0}, top = 0, sum = 0;
     char name[40];
@@ -111,7 +112,10 @@ bool motion_draw_strip(Picture *p, const float *moves, Err *e)
         }
         for (int b = 0; b < MOTION_BONES; b++) {
             const char *name = motion_joint_names[motion_bones[b].child];
-            draw_line(p, at[motion_bones[b].parent], at[motion_bones[b].child], name[0] == 'l' ? left : name[0] == 'r' ? right : bone);
+            draw_line(p, at[motion_bones[b].parent], at[motion_bones[b].child],
+                      name[0] == 'l'   ? left
+                      : name[0] == 'r' ? right
+                                       : bone);
         }
     }
     return true;

@@ -17,7 +17,10 @@
 
 enum { CONDITION = 128, MLP = 3, MAX_LAYERS = 16, EXTRA_COLUMNS = 2 };
 
-typedef struct Modulated { Norm norm; Linear scale, shift; } Modulated;
+typedef struct Modulated {
+    Norm norm;
+    Linear scale, shift;
+} Modulated;
 
 typedef struct MotionLayer {
     Modulated before_attention, before_mlp;
@@ -185,15 +188,9 @@ void motion_embed_level(int level, float out[MOTION_TIME])
     }
 }
 
-const float *motion_net_mean(const MotionNet *net)
-{
-    return net->mean->value.data;
-}
+const float *motion_net_mean(const MotionNet *net) { return net->mean->value.data; }
 
-const float *motion_net_std(const MotionNet *net)
-{
-    return net->std->value.data;
-}
+const float *motion_net_std(const MotionNet *net) { return net->std->value.data; }
 
 /* Rounded as the weight file will round them, so that training and use agree. */
 void motion_net_set_stats(MotionNet *net, const float mean[MOTION_VALUES], const float std[MOTION_VALUES])

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * M in use: opens its weight file and samples one window of moves with DDIM, guided on the music: branch 0 hears nothing,
- * branch 1 hears the song; both run as one batch of two. The prefix stays clean in z, as in training.
+ * M in use: opens its weight file and samples one window of moves with DDIM, guided on the music: branch 0 hears
+ * nothing, branch 1 hears the song; both run as one batch of two. The prefix stays clean in z, as in training.
  */
 #include "diffusion/diffusion.h"
 #include "models/articulated/nets.h"
@@ -39,7 +39,8 @@ static bool read_styles(const SafeTensors *st, MotionConfig *c, Err *e)
     while (at && *at) {
         size_t n = strcspn(at, "|");
         if (c->styles == MOTION_STYLES || n == 0 || n >= sizeof c->style_names[0])
-            return err_set(e, "styles: at most %d names of 1 to %d letters", MOTION_STYLES, (int)sizeof c->style_names[0] - 1);
+            return err_set(e, "styles: at most %d names of 1 to %d letters", MOTION_STYLES,
+                           (int)sizeof c->style_names[0] - 1);
         memcpy(c->style_names[c->styles++], at, n);
         at += n + (at[n] == '|');
     }
@@ -49,7 +50,8 @@ static bool read_styles(const SafeTensors *st, MotionConfig *c, Err *e)
 static bool read_config(const SafeTensors *st, MotionConfig *c, Err *e)
 {
     if (!net_check_class(st, "articulated.motion", e) || !read_int(st, "width", 32, 2048, &c->width, e) ||
-        !read_int(st, "layers", 1, 16, &c->layers, e) || !read_int(st, "heads", 1, 32, &c->heads, e) || !read_int(st, "columns", 1, 512, &c->columns, e))
+        !read_int(st, "layers", 1, 16, &c->layers, e) || !read_int(st, "heads", 1, 32, &c->heads, e) ||
+        !read_int(st, "columns", 1, 512, &c->columns, e))
         return false;
     if (c->width % (16 * c->heads))
         return err_set(e, "width %d is not a multiple of 16 x %d heads", c->width, c->heads);
@@ -87,10 +89,7 @@ void motion_runner_close(MotionRunner *m)
     mem_free(m);
 }
 
-const MotionConfig *motion_runner_config(const MotionRunner *m)
-{
-    return &m->config;
-}
+const MotionConfig *motion_runner_config(const MotionRunner *m) { return &m->config; }
 
 static bool make_graph(MotionRunner *m, int frames, Err *e)
 {
@@ -99,7 +98,8 @@ static bool make_graph(MotionRunner *m, int frames, Err *e)
     graph_destroy(m->graph);
     m->frames = frames;
     m->graph = graph_create(m->device, m->device->fast);
-    graph_output(m->graph, "x0", motion_net_build(m->graph, m->net, motion_net_inputs(m->graph, m->net, BRANCHES, frames)));
+    graph_output(m->graph, "x0",
+                 motion_net_build(m->graph, m->net, motion_net_inputs(m->graph, m->net, BRANCHES, frames)));
     if (graph_plan(m->graph, e))
         return true;
     graph_destroy(m->graph);
@@ -129,7 +129,11 @@ static bool set_conditions(MotionRunner *m, const MotionWindow *w, Err *e)
     return ok || err_set(e, "the motion network's inputs do not fit");
 }
 
-typedef struct Sampling { MotionRunner *m; int64_t n; float *twice; } Sampling;
+typedef struct Sampling {
+    MotionRunner *m;
+    int64_t n;
+    float *twice;
+} Sampling;
 
 static bool denoise(void *user, const float *z, int level, float *predictions, Err *e)
 {
@@ -189,9 +193,15 @@ bool motion_runner_sample(MotionRunner *m, const MotionWindow *w, float *out, co
     Sampling s = {m, n, room + 3 * n};
     rng_fill_normal(z, (size_t)n, w->seed, w->stream, 0);
     fill_known(m, w, known, mask);
-    DdimOptions o = {.steps = w->steps, .prediction = PREDICT_X0, .branches = BRANCHES,
-                     .weights = (const double[]){1 - w->guidance, w->guidance}, .known = w->n_known ? known : NULL,
-                     .mask = w->n_known ? mask : NULL, .known_clean = true, .seed = w->seed, .stream = w->stream + 1};
+    DdimOptions o = {.steps = w->steps,
+                     .prediction = PREDICT_X0,
+                     .branches = BRANCHES,
+                     .weights = (const double[]){1 - w->guidance, w->guidance},
+                     .known = w->n_known ? known : NULL,
+                     .mask = w->n_known ? mask : NULL,
+                     .known_clean = true,
+                     .seed = w->seed,
+                     .stream = w->stream + 1};
     bool ok = ddim_sample(&m->schedule, &o, denoise, &s, z, n, p, e);
     if (ok)
         finish_rows(m, w, z, out);

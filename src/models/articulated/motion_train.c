@@ -4,13 +4,13 @@
  *
  *   loss = rows + 10 positions + 100 velocities + 100 contacts, each weighted per frame
  *   rows        squared error of standardised moves
- *   positions   squared error of the joints relative to the pelvis (leg lengths), through the canonical skeleton: one constant
- *               matrix walks the bones
+ *   positions   squared error of the joints relative to the pelvis (leg lengths), through the canonical skeleton:
+ *               one constant matrix walks the bones
  *   velocities  the same of the differences between frames, with the pelvis' own way
  *   contacts    squared step of a toe between two frames in which it is in contact
  *
- * Weight of a frame: min-SNR-5 of the level (at least 0.3, or the first steps of the sampler are never learnt), over 2; 0.05
- * inside the known prefix, 3 on the ten frames after it, where windows are joined.
+ * Weight of a frame: min-SNR-5 of the level (at least 0.3, or the first steps of the sampler are never learnt), over 2;
+ * 0.05 inside the known prefix, 3 on the ten frames after it, where windows are joined.
  */
 #include "diffusion/diffusion.h"
 #include "models/articulated/motion_measure.h"
@@ -24,11 +24,14 @@ typedef struct MotionOptions {
 } MotionOptions;
 
 static const Option option_rows[] = {
-    {"width", 0, OPT_INT, offsetof(MotionOptions, width), 32, 1024, "256", NULL, "N", "width of the transformer, a multiple of 16 x heads"},
+    {"width", 0, OPT_INT, offsetof(MotionOptions, width), 32, 1024, "256", NULL, "N",
+     "width of the transformer, a multiple of 16 x heads"},
     {"layers", 0, OPT_INT, offsetof(MotionOptions, layers), 1, 16, "6", NULL, "N", "layers"},
     {"heads", 0, OPT_INT, offsetof(MotionOptions, heads), 1, 16, "4", NULL, "N", "attention heads"},
-    {"songs", 0, OPT_INT, offsetof(MotionOptions, songs), 1, 100000, "400", NULL, "N", "composed songs that windows are drawn from"},
-    {"stats", 0, OPT_INT, offsetof(MotionOptions, stats), 2, 10000, "300", NULL, "N", "windows that mean and deviation are measured on"},
+    {"songs", 0, OPT_INT, offsetof(MotionOptions, songs), 1, 100000, "400", NULL, "N",
+     "composed songs that windows are drawn from"},
+    {"stats", 0, OPT_INT, offsetof(MotionOptions, stats), 2, 10000, "300", NULL, "N",
+     "windows that mean and deviation are measured on"},
 };
 static const char *const losses[] = {"rows", "positions", "velocities", "contacts", NULL};
 enum { IN_Z, IN_SONG, IN_LEVEL, IN_STYLE, IN_ENERGY, IN_TARGET, IN_WEIGHT, IN_CONTACT, IN_PREFIX, INPUTS };
@@ -50,7 +53,10 @@ typedef struct MotionTraining {
     float walk[MOVES_CONTACT * POSITIONS], bones[MOVES_CONTACT * POSITIONS];
 } MotionTraining;
 
-typedef struct MotionWorker { MovesWindow window; float noise[T * MOTION_VALUES]; } MotionWorker;
+typedef struct MotionWorker {
+    MovesWindow window;
+    float noise[T * MOTION_VALUES];
+} MotionWorker;
 
 static void task_close(void *net)
 {
@@ -75,8 +81,11 @@ static bool open_sources(MotionTraining *t, const TrainSetup *s, Err *e)
     if (s->data && !file_is_dir(s->data))
         return err_set(e, "--data %s: no such folder", s->data);
     Arena *a = arena_create();
-    MovesSourceOptions m = {.motion = if_there(a, s->data, "motion"), .gestures = if_there(a, s->data, "puppets/bvh"),
-                            .samples = if_there(a, s->data, "samples"), .songs = (int)o->songs, .seed = s->seed};
+    MovesSourceOptions m = {.motion = if_there(a, s->data, "motion"),
+                            .gestures = if_there(a, s->data, "puppets/bvh"),
+                            .samples = if_there(a, s->data, "samples"),
+                            .songs = (int)o->songs,
+                            .seed = s->seed};
     t->train = moves_source_open(&m, e);
     m.held_out = true;
     m.songs = (int)MIN(o->songs, 64);
@@ -104,14 +113,17 @@ static void *task_open(const TrainSetup *s, Err *e)
 {
     const MotionOptions *o = s->options;
     MotionTraining *t = mem_zero(sizeof *t);
-    t->config = (MotionConfig){.width = (int)o->width, .layers = (int)o->layers, .heads = (int)o->heads, .columns = SONG_COLUMNS,
+    t->config = (MotionConfig){.width = (int)o->width,
+                               .layers = (int)o->layers,
+                               .heads = (int)o->heads,
+                               .columns = SONG_COLUMNS,
                                .styles = DANCE_FAMILIES};
     for (int i = 0; i < DANCE_FAMILIES; i++)
         snprintf(t->config.style_names[i], sizeof t->config.style_names[i], "%s", dance_family_name((DanceFamily)i));
     t->seed = s->seed;
     t->stats = o->stats;
-    bool ok = o->width % (16 * o->heads) == 0 ||
-              err_set(e, "--width is %lld; it must be a multiple of 16 x %lld heads", (long long)o->width, (long long)o->heads);
+    bool ok = o->width % (16 * o->heads) == 0 || err_set(e, "--width is %lld; it must be a multiple of 16 x %lld heads",
+                                                         (long long)o->width, (long long)o->heads);
     ok = ok && schedule_init(&t->schedule, SCHEDULE_COSINE, MOTION_LEVELS, e) && open_sources(t, s, e);
     if (!ok) {
         task_close(t);
@@ -123,10 +135,7 @@ static void *task_open(const TrainSetup *s, Err *e)
     return t;
 }
 
-static ParamSet *task_params(void *net)
-{
-    return ((MotionTraining *)net)->ps;
-}
+static ParamSet *task_params(void *net) { return ((MotionTraining *)net)->ps; }
 
 static const TrainInput *task_inputs(void *net, int *n)
 {
@@ -134,7 +143,7 @@ static const TrainInput *task_inputs(void *net, int *n)
     return ((MotionTraining *)net)->inputs;
 }
 
-/* ---- statistics ------------------------------------------------------------------------------------------------------------- */
+/* ---- statistics -------------------------------------------------------------------------------------------------- */
 
 /* Mean change of the bones' directions from frame to frame: how lively a window is. */
 static float speed_of(const MovesRow *row, int frames)
@@ -148,7 +157,12 @@ static float speed_of(const MovesRow *row, int frames)
     return (float)(sum / ((frames - 1) * MOTION_BONES));
 }
 
-typedef struct Stats { MotionTraining *t; double *sum, *square, *speed; bool *ok; Err *e; } Stats;
+typedef struct Stats {
+    MotionTraining *t;
+    double *sum, *square, *speed;
+    bool *ok;
+    Err *e;
+} Stats;
 
 /* One window's sums each, so that the total does not depend on the number of threads. */
 static void stats_range(void *ctx, int64_t from, int64_t to)
@@ -174,7 +188,12 @@ static bool task_begin(void *net, Err *e)
     int64_t windows = t->stats;
     size_t n = (size_t)windows;
     double *room = mem_zero(n * (2 * MOTION_VALUES + 1) * sizeof *room);
-    Stats s = {t, room, room + n * MOTION_VALUES, room + 2 * n * MOTION_VALUES, mem_zero(n * sizeof(bool)), mem_zero(n * sizeof(Err))};
+    Stats s = {t,
+               room,
+               room + n * MOTION_VALUES,
+               room + 2 * n * MOTION_VALUES,
+               mem_zero(n * sizeof(bool)),
+               mem_zero(n * sizeof(Err))};
     threads_for(windows, 1, stats_range, &s);
     bool ok = true;
     double speed = 0, rows = (double)windows * T;
@@ -220,7 +239,7 @@ static void fill_walk(MotionTraining *t)
     memset(t->bones, 0, MOVES_BONES * POSITIONS * sizeof *t->bones);
 }
 
-/* ---- samples ------------------------------------------------------------------------------------------------------------------ */
+/* ---- samples ----------------------------------------------------------------------------------------------------- */
 
 static void *worker_create(void *net)
 {
@@ -286,12 +305,9 @@ static bool task_sample(void *net, void *worker, uint64_t index, bool held_out, 
     return true;
 }
 
-/* ---- loss ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- loss -------------------------------------------------------------------------------------------------------- */
 
-static Node *steps_of(Graph *g, Node *x)
-{
-    return op_sub(g, op_slice(g, x, 1, 1, T - 1), op_slice(g, x, 1, 0, T - 1));
-}
+static Node *steps_of(Graph *g, Node *x) { return op_sub(g, op_slice(g, x, 1, 1, T - 1), op_slice(g, x, 1, 0, T - 1)); }
 
 /* x [B, T, 56] -> joints [B, T, 54], leg lengths, but for a constant */
 static Node *walk(Graph *g, Node *x, Node *matrix, int64_t batch)
@@ -319,14 +335,15 @@ static Node *task_build(void *net, Graph *g, int64_t batch, bool training)
     Node *held = op_mul(g, contact, op_reshape(g, later, SHAPE(batch, T - 1, 1, 1)));
     Node *loss = train_add_loss(g, NULL, "rows", 1, op_mean_all(g, op_mul(g, op_act(g, ACT_SQUARE, wrong), weight)));
     loss = train_add_loss(g, loss, "positions", 10, op_mean_all(g, op_mul(g, op_act(g, ACT_SQUARE, off), weight)));
-    loss = train_add_loss(g, loss, "velocities", 100, op_mean_all(g, op_mul(g, op_act(g, ACT_SQUARE, steps_of(g, way)), later)));
+    loss = train_add_loss(g, loss, "velocities", 100,
+                          op_mean_all(g, op_mul(g, op_act(g, ACT_SQUARE, steps_of(g, way)), later)));
     loss = train_add_loss(g, loss, "contacts", 100, op_mean_all(g, op_mul(g, op_act(g, ACT_SQUARE, toes), held)));
     if (!training)
         graph_output(g, "x0", x0);
     return loss;
 }
 
-/* ---- measures: whole dances sampled for the held-out songs -------------------------------------------------------------------------- */
+/* ---- measures: whole dances sampled for the held ----------------------------------------------------------------- */
 
 /* Dances for the batch's songs, [batch][T][56] moves; no prefix, no guidance. */
 static bool sample_batch(MotionTraining *t, Graph *g, const TrainBatch *b, float *moves)
@@ -379,7 +396,8 @@ static bool task_draw(void *net, Graph *g, const TrainBatch *b, const char *path
         const float *target = train_batch_row(b, IN_TARGET, i);
         for (size_t k = 0; k < window; k++)
             truth[k] = target[k] * t->std[k % MOTION_VALUES] + t->mean[k % MOTION_VALUES];
-        ok = motion_draw_strip(&pics[2 * i], moves + (size_t)i * window, e) && motion_draw_strip(&pics[2 * i + 1], truth, e);
+        ok = motion_draw_strip(&pics[2 * i], moves + (size_t)i * window, e) &&
+             motion_draw_strip(&pics[2 * i + 1], truth, e);
     }
     ok = ok && draw_sheet(pics, 2 * n, 1, path, e);
     draw_finish(pics, 2 * n);
@@ -409,9 +427,22 @@ static int task_describe(void *net, Arena *a, MetaPair *out, int max)
 }
 
 const TrainTask motion_task = {
-    .name = "motion", .summary = "M: song to moves",
-    .rows = option_rows, .n_rows = ARRAY_LEN(option_rows), .options_size = sizeof(MotionOptions), .losses = losses,
-    .open = task_open, .close = task_close, .params = task_params, .begin = task_begin, .inputs = task_inputs, .build = task_build,
-    .worker_create = worker_create, .worker_destroy = worker_destroy, .sample = task_sample,
-    .measure = task_measure, .draw = task_draw, .describe = task_describe,
+    .name = "motion",
+    .summary = "M: song to moves",
+    .rows = option_rows,
+    .n_rows = ARRAY_LEN(option_rows),
+    .options_size = sizeof(MotionOptions),
+    .losses = losses,
+    .open = task_open,
+    .close = task_close,
+    .params = task_params,
+    .begin = task_begin,
+    .inputs = task_inputs,
+    .build = task_build,
+    .worker_create = worker_create,
+    .worker_destroy = worker_destroy,
+    .sample = task_sample,
+    .measure = task_measure,
+    .draw = task_draw,
+    .describe = task_describe,
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Blocks of the picture networks K, P, G, B: a residual block, a U-Net, space-to-depth packing, widths as text. One norm a
- * block is enough at these sizes, and norms are what a CPU is slow at; everything between is fused into the convolutions.
+ * Blocks of the picture networks K, P, G, B: a residual block, a U-Net, space-to-depth packing, widths as text. One
+ * norm a block is enough at these sizes, and norms are what a CPU is slow at; everything between is fused into the
+ * convolutions.
  */
 #include "models/articulated/nets.h"
 
@@ -14,7 +15,8 @@ enum { GROUP_CHANNELS = 16 };
 static void zero_conv_init(Conv *c, ParamSet *ps, const char *prefix, int64_t channels)
 {
     char name[112];
-    *c = (Conv){.o = {.stride = {1, 1, 1}, .pad_lo = {0, 1, 1}, .pad_hi = {0, 1, 1}, .dilation = {1, 1, 1}, .groups = 1}};
+    *c = (Conv){
+        .o = {.stride = {1, 1, 1}, .pad_lo = {0, 1, 1}, .pad_hi = {0, 1, 1}, .dilation = {1, 1, 1}, .groups = 1}};
     snprintf(name, sizeof name, "%s.weight", prefix);
     c->weight = params_add(ps, name, SHAPE(channels, channels, 3, 3), INIT_ZERO, 0, true);
     snprintf(name, sizeof name, "%s.bias", prefix);
@@ -129,7 +131,8 @@ Node *net_unpack(Graph *g, Node *x, int f)
 bool net_check_class(const SafeTensors *st, const char *kind, Err *e)
 {
     const char *found = safetensors_meta(st, "class");
-    return (found && !strcmp(found, kind)) || err_set(e, "class is \"%s\", needed is \"%s\"", found ? found : "missing", kind);
+    return (found && !strcmp(found, kind)) ||
+           err_set(e, "class is \"%s\", needed is \"%s\"", found ? found : "missing", kind);
 }
 
 Node *net_pack_node(Graph *g, Node *x, int f)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * G: colours for what was hidden in the picture (docs/models/articulated.md, section 5). An encoder sees the source once; for
- * each frame its features are warped by P's flow, weighted by visibility, and added to the levels of a U-Net that sees the
- * warped colours, the mask and the bones of the frame.
+ * G: colours for what was hidden in the picture (docs/models/articulated.md, section 5). An encoder sees the source
+ * once; for each frame its features are warped by P's flow, weighted by visibility, and added to the levels of a U-Net
+ * that sees the warped colours, the mask and the bones of the frame.
  */
 #include "models/articulated/nets.h"
 
@@ -27,10 +27,7 @@ PixelNet *pixel_net_create(const PixelConfig *c, ParamSet *ps)
     return net;
 }
 
-void pixel_net_destroy(PixelNet *net)
-{
-    mem_free(net);
-}
+void pixel_net_destroy(PixelNet *net) { mem_free(net); }
 
 void pixel_net_encode(Graph *g, const PixelNet *net, Node *source, Node *features[NET_LEVELS])
 {

@@ -15,7 +15,7 @@ struct PixelRunner {
     PixelNet *net;
     Graph *encoder, *decoder;
     int w, h;
-    float *rgb; /* [h][w][3] of the source, -1..1 */
+    float *rgb;                                             /* [h][w][3] of the source, -1..1 */
     float *grids[NET_LEVELS], *planes, *frame, *seen, *out; /* host sides of the decoder's inputs and output */
 };
 
@@ -43,7 +43,8 @@ static void drop_graphs(PixelRunner *r)
     graph_destroy(r->encoder);
     graph_destroy(r->decoder);
     r->encoder = r->decoder = NULL;
-    float **all[] = {&r->rgb, &r->planes, &r->frame, &r->seen, &r->out, &r->grids[0], &r->grids[1], &r->grids[2], &r->grids[3]};
+    float **all[] = {&r->rgb,      &r->planes,   &r->frame,    &r->seen,    &r->out,
+                     &r->grids[0], &r->grids[1], &r->grids[2], &r->grids[3]};
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         mem_free(*all[i]);
         *all[i] = NULL;
@@ -61,15 +62,9 @@ void pixel_runner_close(PixelRunner *r)
     mem_free(r);
 }
 
-static float *floats(size_t n)
-{
-    return mem_alloc(n * sizeof(float));
-}
+static float *floats(size_t n) { return mem_alloc(n * sizeof(float)); }
 
-static void feature_name(char name[16], int level)
-{
-    snprintf(name, 16, "features %d", level);
-}
+static void feature_name(char name[16], int level) { snprintf(name, 16, "features %d", level); }
 
 static bool make_graphs(PixelRunner *r, int w, int h, Err *e)
 {
@@ -80,10 +75,12 @@ static bool make_graphs(PixelRunner *r, int w, int h, Err *e)
     r->h = h;
     size_t n = (size_t)w * (size_t)h;
     char name[16], grid[16];
-    Graph *a = r->encoder = graph_create(r->device, r->device->fast), *b = r->decoder = graph_create(r->device, r->device->fast);
+    Graph *a = r->encoder = graph_create(r->device, r->device->fast),
+          *b = r->decoder = graph_create(r->device, r->device->fast);
     DType type = graph_type(a);
     Node *features[NET_LEVELS], *grids[NET_LEVELS];
-    pixel_net_encode(a, r->net, graph_input(a, "source", type, SHAPE(1, h / PIXEL_PACK, w / PIXEL_PACK, PIXEL_SOURCE)), features);
+    pixel_net_encode(a, r->net, graph_input(a, "source", type, SHAPE(1, h / PIXEL_PACK, w / PIXEL_PACK, PIXEL_SOURCE)),
+                     features);
     for (int l = 0; l < NET_LEVELS; l++) {
         feature_name(name, l);
         snprintf(grid, sizeof grid, "grid %d", l);
@@ -159,7 +156,12 @@ static void fill_grids(PixelRunner *r, const float *coordinates)
     }
 }
 
-typedef struct FramePoints { PixelRunner *r; const FlowField *field; const FlowMap *maps; float *coordinates; } FramePoints;
+typedef struct FramePoints {
+    PixelRunner *r;
+    const FlowField *field;
+    const FlowMap *maps;
+    float *coordinates;
+} FramePoints;
 
 static void fill_rows(void *ctx, int64_t from, int64_t to)
 {
@@ -184,7 +186,8 @@ static void fill_cells(PixelRunner *r, const FlowField *field)
         flow_field_weights(field, i, r->frame + (int64_t)i * PIXEL_FRAME + at);
         float sum = 0;
         for (int j = 0; j < PIXEL_PACK * PIXEL_PACK; j++) {
-            const float *p = r->planes + 5 * ((i / w * PIXEL_PACK + j / PIXEL_PACK) * r->w + i % w * PIXEL_PACK + j % PIXEL_PACK);
+            const float *p =
+                r->planes + 5 * ((i / w * PIXEL_PACK + j / PIXEL_PACK) * r->w + i % w * PIXEL_PACK + j % PIXEL_PACK);
             sum += p[3] * p[4];
         }
         r->seen[i] = sum / (PIXEL_PACK * PIXEL_PACK);
@@ -203,11 +206,12 @@ static bool run_decoder(PixelRunner *r, Err *e)
            graph_run(r->decoder, e) && graph_get(r->decoder, "out", r->out);
 }
 
-bool pixel_runner_frame(PixelRunner *r, const FlowField *field, const FlowMap maps[FLOW_BONES], float *colour, float *gate,
-                        float *alpha, Err *e)
+bool pixel_runner_frame(PixelRunner *r, const FlowField *field, const FlowMap maps[FLOW_BONES], float *colour,
+                        float *gate, float *alpha, Err *e)
 {
     if (!r->decoder || field->w * FLOW_CELL != r->w || field->h * FLOW_CELL != r->h)
-        return err_set(e, "pixel network: field of %d x %d cells for a picture of %d x %d", field->w, field->h, r->w, r->h);
+        return err_set(e, "pixel network: field of %d x %d cells for a picture of %d x %d", field->w, field->h, r->w,
+                       r->h);
     float *coordinates = floats((size_t)r->w * (size_t)r->h * 2);
     FramePoints c = {r, field, maps, coordinates};
     threads_for(r->h, 8, fill_rows, &c);

@@ -8,7 +8,8 @@
  *           wherever it may be needed
  *   edges   L1 of horizontal and vertical differences of figure x coverage at three scales
  *   alpha   binary cross-entropy of the target's coverage
- *   gate    binary cross-entropy inside the figure: 1 where hidden in the source or where P misses by more than 4 pixels
+ *   gate    binary cross-entropy inside the figure: 1 where hidden in the source or where P misses by more than
+ *           4 pixels
  */
 #include "models/articulated/train_pairs.h"
 
@@ -21,10 +22,14 @@ typedef struct PixelOptions {
 } PixelOptions;
 
 static const Option option_rows[] = {
-    {"size", 0, OPT_INT, offsetof(PixelOptions, size), 64, 512, "128", NULL, "N", "side of the pictures that K sees, a multiple of 32"},
-    {"widths", 0, OPT_TEXT, offsetof(PixelOptions, widths), 0, 0, "32-64-96-128", NULL, "LIST", "channels of the four levels"},
-    {"pose-weights", 0, OPT_TEXT, offsetof(PixelOptions, pose_weights), 0, 0, NULL, NULL, "FILE", "K; without: true parts and joints"},
-    {"flow-weights", 0, OPT_TEXT, offsetof(PixelOptions, flow_weights), 0, 0, NULL, NULL, "FILE", "P; without: the true flow"},
+    {"size", 0, OPT_INT, offsetof(PixelOptions, size), 64, 512, "128", NULL, "N",
+     "side of the pictures that K sees, a multiple of 32"},
+    {"widths", 0, OPT_TEXT, offsetof(PixelOptions, widths), 0, 0, "32-64-96-128", NULL, "LIST",
+     "channels of the four levels"},
+    {"pose-weights", 0, OPT_TEXT, offsetof(PixelOptions, pose_weights), 0, 0, NULL, NULL, "FILE",
+     "K; without: true parts and joints"},
+    {"flow-weights", 0, OPT_TEXT, offsetof(PixelOptions, flow_weights), 0, 0, NULL, NULL, "FILE",
+     "P; without: the true flow"},
 };
 static const char *const losses[] = {"image", "colour", "edges", "alpha", "gate", NULL};
 enum { F = FLOW_FRAME, SCALES = 3 };
@@ -99,10 +104,7 @@ static void *task_open(const TrainSetup *s, Err *e)
     return t;
 }
 
-static ParamSet *task_params(void *net)
-{
-    return ((PixelTraining *)net)->ps;
-}
+static ParamSet *task_params(void *net) { return ((PixelTraining *)net)->ps; }
 
 static const TrainInput *task_inputs(void *net, int *n)
 {
@@ -110,10 +112,7 @@ static const TrainInput *task_inputs(void *net, int *n)
     return ((PixelTraining *)net)->inputs;
 }
 
-static void *worker_create(void *net)
-{
-    return pairs_worker_create(&((PixelTraining *)net)->pairs);
-}
+static void *worker_create(void *net) { return pairs_worker_create(&((PixelTraining *)net)->pairs); }
 
 static bool task_sample(void *net, void *worker, uint64_t index, bool held_out, void *const *rows, Err *e)
 {
@@ -145,10 +144,12 @@ static bool task_prepare(void *net, TrainBatch *b, Err *e)
     return true;
 }
 
-/* ---- graph ---------------------------------------------------------------------------------------------------------------- */
+/* ---- graph ------------------------------------------------------------------------------------------------------- */
 
 /* What P says of the frame, from P or from the truth. Nothing of it is trained. */
-typedef struct Frame { Node *field /* [B, F, F, 2] */, *visible, *mask /* [B, F, F, 1] */, *bones /* [B, F/2, F/2, 12] */; } Frame;
+typedef struct Frame {
+    Node *field /* [B, F, F, 2] */, *visible, *mask /* [B, F, F, 1] */, *bones /* [B, F/2, F/2, 12] */;
+} Frame;
 
 static Frame build_frame(PixelTraining *t, Graph *g, Node *const *in, int64_t batch)
 {
@@ -165,7 +166,8 @@ static Frame build_frame(PixelTraining *t, Graph *g, Node *const *in, int64_t ba
         f.field = in[PAIR_FLOW];
         f.visible = op_reshape(g, in[PAIR_VISIBLE], SHAPE(batch, F, F, 1));
         f.mask = op_reshape(g, in[PAIR_MASK], SHAPE(batch, F, F, 1));
-        f.bones = op_pool(g, op_reshape(g, in[PAIR_BONES], SHAPE(batch, F, F, FLOW_BONES)), FLOW_CELL, FLOW_CELL, 0, false);
+        f.bones =
+            op_pool(g, op_reshape(g, in[PAIR_BONES], SHAPE(batch, F, F, FLOW_BONES)), FLOW_CELL, FLOW_CELL, 0, false);
     }
     f.field = op_stop(g, op_reshape(g, f.field, SHAPE(batch, F, F, 2)));
     f.visible = op_stop(g, f.visible);
@@ -232,7 +234,8 @@ static Node *task_build(void *net, Graph *g, int64_t batch, bool training)
     Node *in[INPUTS];
     for (int i = 0; i < INPUTS; i++) {
         bool network = i == PAIR_INPUT || i == IN_SOURCE;
-        in[i] = t->inputs[i].host_only ? NULL : train_graph_input(g, &t->inputs[i], batch, network ? graph_type(g) : JIG_F32);
+        in[i] = t->inputs[i].host_only ? NULL
+                                       : train_graph_input(g, &t->inputs[i], batch, network ? graph_type(g) : JIG_F32);
     }
     Frame f = build_frame(t, g, in, batch);
     Node *warped = op_stop(g, op_warp(g, in[IN_COLOURS], op_affine(g, f.field, 1, -0.5f), WARP_BORDER, false, true));
@@ -242,8 +245,10 @@ static Node *task_build(void *net, Graph *g, int64_t batch, bool training)
     Node *figure = op_add(g, warped, op_mul(g, open, op_sub(g, colour, warped)));
     Node *coverage = op_reshape(g, in[PAIR_MASK], SHAPE(batch, F, F, 1));
     Node *wanted = in[IN_TARGET], *target = gate_target(g, in, &f, batch);
-    Node *loss = train_add_loss(g, NULL, "image", 2, inside_mean(g, op_act(g, ACT_ABS, op_sub(g, figure, wanted)), coverage));
-    loss = train_add_loss(g, loss, "colour", 1, inside_mean(g, op_act(g, ACT_ABS, op_sub(g, colour, wanted)), coverage));
+    Node *loss =
+        train_add_loss(g, NULL, "image", 2, inside_mean(g, op_act(g, ACT_ABS, op_sub(g, figure, wanted)), coverage));
+    loss =
+        train_add_loss(g, loss, "colour", 1, inside_mean(g, op_act(g, ACT_ABS, op_sub(g, colour, wanted)), coverage));
     loss = train_add_loss(g, loss, "edges", 2, edge_loss(g, op_mul(g, figure, coverage), op_mul(g, wanted, coverage)));
     loss = train_add_loss(g, loss, "alpha", 2, op_loss_bce(g, alpha, coverage, NULL));
     loss = train_add_loss(g, loss, "gate", 0.5f, op_loss_bce(g, gate, target, coverage));
@@ -255,12 +260,13 @@ static Node *task_build(void *net, Graph *g, int64_t batch, bool training)
     return loss;
 }
 
-/* ---- measures and samples ----------------------------------------------------------------------------------------------------- */
+/* ---- measures and samples ---------------------------------------------------------------------------------------- */
 
 static void task_measure(void *net, Graph *g, const TrainBatch *b, TrainMetrics *m)
 {
     const size_t n = (size_t)F * F;
-    float *figure = mem_alloc((size_t)b->size * n * 3 * sizeof *figure), *warped = mem_alloc((size_t)b->size * n * 3 * sizeof *warped);
+    float *figure = mem_alloc((size_t)b->size * n * 3 * sizeof *figure),
+          *warped = mem_alloc((size_t)b->size * n * 3 * sizeof *warped);
     float *alpha = mem_alloc((size_t)b->size * n * sizeof *alpha);
     graph_get(g, "figure", figure);
     graph_get(g, "warped", warped);
@@ -308,7 +314,8 @@ static bool task_draw(void *net, Graph *g, const TrainBatch *b, const char *path
 {
     int n = (int)MIN(b->size, 12);
     const size_t size = (size_t)F * F;
-    float *figure = mem_alloc((size_t)b->size * size * 3 * sizeof *figure), *warped = mem_alloc((size_t)b->size * size * 3 * sizeof *warped);
+    float *figure = mem_alloc((size_t)b->size * size * 3 * sizeof *figure),
+          *warped = mem_alloc((size_t)b->size * size * 3 * sizeof *warped);
     float *alpha = mem_alloc((size_t)b->size * size * sizeof *alpha);
     graph_get(g, "figure", figure);
     graph_get(g, "warped", warped);
@@ -342,9 +349,22 @@ static int task_describe(void *net, Arena *a, MetaPair *out, int max)
 }
 
 const TrainTask pixels_task = {
-    .name = "pixels", .summary = "G: colours for what was hidden",
-    .rows = option_rows, .n_rows = ARRAY_LEN(option_rows), .options_size = sizeof(PixelOptions), .losses = losses,
-    .open = task_open, .close = task_close, .params = task_params, .inputs = task_inputs, .build = task_build,
-    .worker_create = worker_create, .worker_destroy = pairs_worker_destroy, .sample = task_sample, .prepare = task_prepare,
-    .measure = task_measure, .draw = task_draw, .describe = task_describe,
+    .name = "pixels",
+    .summary = "G: colours for what was hidden",
+    .rows = option_rows,
+    .n_rows = ARRAY_LEN(option_rows),
+    .options_size = sizeof(PixelOptions),
+    .losses = losses,
+    .open = task_open,
+    .close = task_close,
+    .params = task_params,
+    .inputs = task_inputs,
+    .build = task_build,
+    .worker_create = worker_create,
+    .worker_destroy = pairs_worker_destroy,
+    .sample = task_sample,
+    .prepare = task_prepare,
+    .measure = task_measure,
+    .draw = task_draw,
+    .describe = task_describe,
 };

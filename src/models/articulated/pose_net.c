@@ -4,10 +4,11 @@
  *
  *   picture [B, H/4, W/4, 48] (4x4 pixels a position) -> stem -> 1/4: 1 block -> 1/8: 1 -> 1/16: 2 -> 1/32: 2
  *     -> up, add the skip, 1 block -> 1/16 -> 1/8 -> 1/4 -> head
- *   head: 3x3 to 96 channels, then 18 heatmaps, 18 depth maps, 18 presence maps at 1/4, and part logits at 1/2 by depth to space.
+ *   head: 3x3 to 96 channels, then 18 heatmaps, 18 depth maps, 18 presence maps at 1/4, and part logits at 1/2 by depth
+ * to space.
  *
- * A joint's depth and presence are read from their maps where its heatmap lies: sum over cells of softmax(heat) * map. The
- * weights are not trained through that sum, or depth would pull the heatmaps about.
+ * A joint's depth and presence are read from their maps where its heatmap lies: sum over cells of softmax(heat) * map.
+ * The weights are not trained through that sum, or depth would pull the heatmaps about.
  */
 #include "models/articulated/nets.h"
 
@@ -29,10 +30,7 @@ PoseNet *pose_net_create(const PoseConfig *c, ParamSet *ps)
     return net;
 }
 
-void pose_net_destroy(PoseNet *net)
-{
-    mem_free(net);
-}
+void pose_net_destroy(PoseNet *net) { mem_free(net); }
 
 /* x [B, N, 18] maps of what belongs to the joints, where [B, N, 18] their softmax: -> f32 [B, 18] */
 static Node *read_at_joints(Graph *g, Node *where, Node *maps)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * K in use: opens its weight file, runs it on pictures of any size that 32 divides, reads joints from heatmaps.
- * A joint lies at the mean of its heatmap's softmax within 2.5 cells of the highest cell; the mass in there is its peak.
+ * A joint lies at the mean of its heatmap's softmax within 2.5 cells of the highest cell; the mass in there is its
+ * peak.
  */
 #include "models/articulated/nets.h"
 
@@ -14,7 +15,7 @@ struct PoseRunner {
     ParamSet *ps;
     PoseConfig config;
     PoseNet *net;
-    Graph *graph;                /* of the last batch and size, or NULL */
+    Graph *graph; /* of the last batch and size, or NULL */
     int batch, width, height;
     float *packed, *heat, *parts; /* host sides of the graph's input and outputs */
 };
@@ -87,10 +88,7 @@ void pose_runner_close(PoseRunner *k)
     mem_free(k);
 }
 
-const PoseConfig *pose_runner_config(const PoseRunner *k)
-{
-    return &k->config;
-}
+const PoseConfig *pose_runner_config(const PoseRunner *k) { return &k->config; }
 
 static bool make_graph(PoseRunner *k, int batch, int width, int height, Err *e)
 {
@@ -148,10 +146,7 @@ void pose_decode_joints(const float *heat, int h, int w, float joint[POSE_JOINTS
         decode_joint(heat, h, w, j, joint[j], &peak[j]);
 }
 
-static float sigmoid(float x)
-{
-    return 1 / (1 + expf(-x));
-}
+static float sigmoid(float x) { return 1 / (1 + expf(-x)); }
 
 static void decode_parts(const float *logits, int64_t cells, float *mask, float *parts)
 {
@@ -168,7 +163,11 @@ static void decode_parts(const float *logits, int64_t cells, float *mask, float 
     }
 }
 
-typedef struct Decode { const PoseRunner *k; const float *depth, *presence; PoseFound *out; } Decode;
+typedef struct Decode {
+    const PoseRunner *k;
+    const float *depth, *presence;
+    PoseFound *out;
+} Decode;
 
 static void decode_range(void *ctx, int64_t from, int64_t to)
 {
@@ -197,7 +196,8 @@ static void decode_range(void *ctx, int64_t from, int64_t to)
 bool pose_runner_run(PoseRunner *k, const uint8_t *const *rgb, int n, int width, int height, PoseFound *out, Err *e)
 {
     if (n < 1 || n > 1024 || width % 32 || height % 32 || width < 64 || height < 64 || width > 1024 || height > 1024)
-        return err_set(e, "pose network: %d pictures of %d x %d (sides: multiples of 32 from 64 to 1024)", n, width, height);
+        return err_set(e, "pose network: %d pictures of %d x %d (sides: multiples of 32 from 64 to 1024)", n, width,
+                       height);
     if (!make_graph(k, n, width, height, e))
         return false;
     for (int i = 0; i < n; i++)

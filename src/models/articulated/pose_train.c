@@ -4,8 +4,8 @@
  *
  *   loss = heat + 2 parts + 2 mask + 0.5 presence + 1 depth
  *   heat      cross-entropy of each present joint's spatial softmax with a Gaussian of 1.2 cells around the joint
- *   parts     cross-entropy of the 15 parts at half size; soft targets where a cell holds several; hands and feet count 3,
- *             the rest of the figure 1.5, background 1
+ *   parts     cross-entropy of the 15 parts at half size; soft targets where a cell holds several; hands and feet
+ *             count 3, the rest of the figure 1.5, background 1
  *   mask      binary cross-entropy of the coverage
  *   presence  binary cross-entropy; depth: L1 of present joints
  */
@@ -20,8 +20,10 @@ typedef struct PoseOptions {
 } PoseOptions;
 
 static const Option option_rows[] = {
-    {"size", 0, OPT_INT, offsetof(PoseOptions, size), 64, 512, "128", NULL, "N", "side of the pictures, a multiple of 32"},
-    {"widths", 0, OPT_TEXT, offsetof(PoseOptions, widths), 0, 0, "64-128-192-224", NULL, "LIST", "channels of the four levels"},
+    {"size", 0, OPT_INT, offsetof(PoseOptions, size), 64, 512, "128", NULL, "N",
+     "side of the pictures, a multiple of 32"},
+    {"widths", 0, OPT_TEXT, offsetof(PoseOptions, widths), 0, 0, "64-128-192-224", NULL, "LIST",
+     "channels of the four levels"},
 };
 
 enum { IN_PICTURE, IN_HEAT, IN_PRESENCE, IN_DEPTH, IN_PARTS, IN_MASK, IN_WEIGHT, IN_JOINTS, IN_HEIGHT, INPUTS };
@@ -83,10 +85,7 @@ static void task_close(void *net)
     mem_free(t);
 }
 
-static ParamSet *task_params(void *net)
-{
-    return ((PoseTraining *)net)->ps;
-}
+static ParamSet *task_params(void *net) { return ((PoseTraining *)net)->ps; }
 
 static const TrainInput *task_inputs(void *net, int *n)
 {
@@ -94,7 +93,7 @@ static const TrainInput *task_inputs(void *net, int *n)
     return ((PoseTraining *)net)->inputs;
 }
 
-/* ---- samples ------------------------------------------------------------------------------------------------------------ */
+/* ---- samples ----------------------------------------------------------------------------------------------------- */
 
 static void *worker_create(void *net)
 {
@@ -129,12 +128,12 @@ static void fill_heat(float *heat, int s, int j, const float joint[2])
 static float part_weight(int part)
 {
     switch (part) {
-    case PART_NONE:
-        return 1;
-    case PART_L_HAND: case PART_R_HAND: case PART_L_FOOT: case PART_R_FOOT:
-        return 3;
-    default:
-        return 1.5f;
+    case PART_NONE: return 1;
+    case PART_L_HAND:
+    case PART_R_HAND:
+    case PART_L_FOOT:
+    case PART_R_FOOT: return 3;
+    default: return 1.5f;
     }
 }
 
@@ -177,7 +176,7 @@ static bool task_sample(void *net, void *worker, uint64_t index, bool held_out, 
     return true;
 }
 
-/* ---- loss --------------------------------------------------------------------------------------------------------------- */
+/* ---- loss -------------------------------------------------------------------------------------------------------- */
 
 static Node *input_of(const PoseTraining *t, Graph *g, int input, int64_t batch, DType type)
 {
@@ -191,12 +190,15 @@ static Node *task_build(void *net, Graph *g, int64_t batch, bool training)
     Node *presence = input_of(t, g, IN_PRESENCE, batch, JIG_F32);
     Node *parts = op_slice(g, k.parts, 3, 0, POSE_PARTS), *mask = op_slice(g, k.parts, 3, POSE_PARTS, 1);
     Node *per_joint = op_reshape(g, presence, SHAPE(batch, 1, POSE_JOINTS));
-    Node *loss = train_add_loss(g, NULL, "heat", 1, op_loss_xent(g, k.heat, input_of(t, g, IN_HEAT, batch, JIG_F32), 1, per_joint));
-    loss = train_add_loss(g, loss, "parts", 2, op_loss_xent(g, parts, input_of(t, g, IN_PARTS, batch, JIG_F32), 3,
-                                                            input_of(t, g, IN_WEIGHT, batch, JIG_F32)));
+    Node *loss = train_add_loss(g, NULL, "heat", 1,
+                                op_loss_xent(g, k.heat, input_of(t, g, IN_HEAT, batch, JIG_F32), 1, per_joint));
+    loss = train_add_loss(g, loss, "parts", 2,
+                          op_loss_xent(g, parts, input_of(t, g, IN_PARTS, batch, JIG_F32), 3,
+                                       input_of(t, g, IN_WEIGHT, batch, JIG_F32)));
     loss = train_add_loss(g, loss, "mask", 2, op_loss_bce(g, mask, input_of(t, g, IN_MASK, batch, JIG_F32), NULL));
     loss = train_add_loss(g, loss, "presence", 0.5f, op_loss_bce(g, k.presence, presence, NULL));
-    loss = train_add_loss(g, loss, "depth", 1, op_loss_l1(g, k.depth, input_of(t, g, IN_DEPTH, batch, JIG_F32), presence));
+    loss =
+        train_add_loss(g, loss, "depth", 1, op_loss_l1(g, k.depth, input_of(t, g, IN_DEPTH, batch, JIG_F32), presence));
     if (!training) {
         graph_output(g, "heat logits", k.heat);
         graph_output(g, "part logits", k.parts);
@@ -206,15 +208,19 @@ static Node *task_build(void *net, Graph *g, int64_t batch, bool training)
     return loss;
 }
 
-/* ---- measures ----------------------------------------------------------------------------------------------------------- */
+/* ---- measures ---------------------------------------------------------------------------------------------------- */
 
-typedef struct Found { float *heat, *parts, *presence, *depth; } Found;
+typedef struct Found {
+    float *heat, *parts, *presence, *depth;
+} Found;
 
 static Found fetch(const PoseTraining *t, Graph *g, int64_t batch)
 {
-    size_t n = (size_t)batch, cells = (size_t)t->cells * (size_t)t->cells, pixels = (size_t)t->pixels * (size_t)t->pixels;
-    Found f = {mem_alloc(n * cells * POSE_JOINTS * sizeof(float)), mem_alloc(n * pixels * (POSE_PARTS + 1) * sizeof(float)),
-               mem_alloc(n * POSE_JOINTS * sizeof(float)), mem_alloc(n * POSE_JOINTS * sizeof(float))};
+    size_t n = (size_t)batch, cells = (size_t)t->cells * (size_t)t->cells,
+           pixels = (size_t)t->pixels * (size_t)t->pixels;
+    Found f = {mem_alloc(n * cells * POSE_JOINTS * sizeof(float)),
+               mem_alloc(n * pixels * (POSE_PARTS + 1) * sizeof(float)), mem_alloc(n * POSE_JOINTS * sizeof(float)),
+               mem_alloc(n * POSE_JOINTS * sizeof(float))};
     graph_get(g, "heat logits", f.heat);
     graph_get(g, "part logits", f.parts);
     graph_get(g, "presence logits", f.presence);
@@ -288,7 +294,7 @@ static void task_measure(void *net, Graph *g, const TrainBatch *b, TrainMetrics 
     found_finish(&f);
 }
 
-/* ---- samples/ ----------------------------------------------------------------------------------------------------------- */
+/* ---- samples/ ---------------------------------------------------------------------------------------------------- */
 
 static void paint_found(const PoseTraining *t, const Found *f, int64_t i, Picture *p)
 {
@@ -365,9 +371,21 @@ static int task_describe(void *net, Arena *a, MetaPair *out, int max)
 }
 
 const TrainTask pose_task = {
-    .name = "pose", .summary = "K: picture to joints, parts and mask",
-    .rows = option_rows, .n_rows = ARRAY_LEN(option_rows), .options_size = sizeof(PoseOptions), .losses = losses,
-    .open = task_open, .close = task_close, .params = task_params, .inputs = task_inputs, .build = task_build,
-    .worker_create = worker_create, .worker_destroy = worker_destroy, .sample = task_sample,
-    .measure = task_measure, .draw = task_draw, .describe = task_describe,
+    .name = "pose",
+    .summary = "K: picture to joints, parts and mask",
+    .rows = option_rows,
+    .n_rows = ARRAY_LEN(option_rows),
+    .options_size = sizeof(PoseOptions),
+    .losses = losses,
+    .open = task_open,
+    .close = task_close,
+    .params = task_params,
+    .inputs = task_inputs,
+    .build = task_build,
+    .worker_create = worker_create,
+    .worker_destroy = worker_destroy,
+    .sample = task_sample,
+    .measure = task_measure,
+    .draw = task_draw,
+    .describe = task_describe,
 };

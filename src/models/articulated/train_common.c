@@ -8,7 +8,8 @@
 #include <string.h>
 
 const char train_credits[] =
-    "G1 Moves by Mitch Chaiet and performers (experientialtech/g1-moves), CC BY 4.0; changed: converted, time-warped, rendered. "
+    "G1 Moves by Mitch Chaiet and performers (experientialtech/g1-moves), CC BY 4.0; changed: converted, time-warped, "
+    "rendered. "
     "The data used in this project was obtained from mocap.cs.cmu.edu. The database was created with funding from NSF "
     "EIA-0196217. "
     "AnimatedDrawings (facebookresearch/AnimatedDrawings), Copyright (c) Meta Platforms, Inc. and affiliates, MIT. "
@@ -26,7 +27,7 @@ const TrainTask *articulated_find_task(const char *name)
     return NULL;
 }
 
-/* ---- rendered pairs --------------------------------------------------------------------------------------------------- */
+/* ---- rendered pairs ---------------------------------------------------------------------------------------------- */
 
 static const char *if_there(Arena *a, const char *folder, const char *sub)
 {
@@ -40,8 +41,11 @@ bool picture_data_open(PictureData *d, const char *folder, int size, uint64_t se
     if (folder && !file_is_dir(folder))
         return err_set(e, "--data %s: no such folder", folder);
     Arena *a = arena_create();
-    SynthOptions o = {.looks = if_there(a, folder, "looks"), .motion = if_there(a, folder, "motion"),
-                      .puppets = if_there(a, folder, "puppets/characters"), .size = size, .seed = seed};
+    SynthOptions o = {.looks = if_there(a, folder, "looks"),
+                      .motion = if_there(a, folder, "motion"),
+                      .puppets = if_there(a, folder, "puppets/characters"),
+                      .size = size,
+                      .seed = seed};
     bool ok = true;
     if (folder && !o.looks && !o.motion && !o.puppets)
         ok = err_set(e, "--data %s holds none of looks/, motion/, puppets/characters/", folder);
@@ -70,7 +74,7 @@ bool picture_data_failed(const PictureData *d, bool held_out, Err *e)
     return false;
 }
 
-/* ---- graphs ------------------------------------------------------------------------------------------------------------- */
+/* ---- graphs ------------------------------------------------------------------------------------------------------ */
 
 Node *train_graph_input(Graph *g, const TrainInput *in, int64_t batch, DType type)
 {
@@ -88,13 +92,13 @@ Node *train_add_loss(Graph *g, Node *sum, const char *name, float factor, Node *
     return sum ? op_add(g, sum, scaled) : scaled;
 }
 
-/* ---- marks on pictures ------------------------------------------------------------------------------------------------- */
+/* ---- marks on pictures ------------------------------------------------------------------------------------------- */
 
-const uint8_t draw_part_colours[POSE_PARTS][3] = {
-    {0, 0, 0},       {255, 220, 60},  {70, 160, 255}, {255, 90, 90},   {255, 150, 40}, {255, 230, 160}, {90, 220, 90},
-    {40, 180, 160},  {190, 255, 170}, {220, 60, 200}, {255, 130, 220}, {255, 200, 240}, {110, 80, 240}, {160, 150, 255},
-    {215, 210, 255}};
-const int draw_bones[17][2] = {{0, 1}, {1, 2},  {2, 3},   {2, 4},   {4, 5},   {5, 6},  {2, 7},   {7, 8},  {8, 9},
+const uint8_t draw_part_colours[POSE_PARTS][3] = {{0, 0, 0},       {255, 220, 60},  {70, 160, 255},  {255, 90, 90},
+                                                  {255, 150, 40},  {255, 230, 160}, {90, 220, 90},   {40, 180, 160},
+                                                  {190, 255, 170}, {220, 60, 200},  {255, 130, 220}, {255, 200, 240},
+                                                  {110, 80, 240},  {160, 150, 255}, {215, 210, 255}};
+const int draw_bones[17][2] = {{0, 1},  {1, 2},   {2, 3},   {2, 4},   {4, 5},  {5, 6},   {2, 7},   {7, 8},  {8, 9},
                                {0, 10}, {10, 11}, {11, 12}, {12, 16}, {0, 13}, {13, 14}, {14, 15}, {15, 17}};
 
 bool draw_from_rgb(Picture *p, const uint8_t *rgb, int w, int h, Err *e)

@@ -9,7 +9,8 @@
 
 static const float hidden_weight = 0.3f;
 
-bool pairs_open(Pairs *p, const char *folder, const char *pose_weights, int size, uint64_t seed, const Device *device, Err *e)
+bool pairs_open(Pairs *p, const char *folder, const char *pose_weights, int size, uint64_t seed, const Device *device,
+                Err *e)
 {
     *p = (Pairs){.frame = FLOW_FRAME, .cells = FLOW_FRAME / FLOW_CELL};
     if (size % 32)
@@ -56,7 +57,7 @@ void pairs_worker_destroy(void *worker)
     mem_free(worker);
 }
 
-/* ---- samples -------------------------------------------------------------------------------------------------------------- */
+/* ---- samples ----------------------------------------------------------------------------------------------------- */
 
 static void fill_truth(const Pairs *p, const SynthPair *pair, void *const *rows)
 {
@@ -119,7 +120,7 @@ void pairs_shrink_rgb(const uint8_t *rgb, int size, int side, float *out)
         }
 }
 
-/* ---- what K sees ------------------------------------------------------------------------------------------------------------ */
+/* ---- what K sees ------------------------------------------------------------------------------------------------- */
 
 typedef struct Prepare {
     const Pairs *p;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the trainings of P and G share: rendered pairs as batches, and P's inputs made from what K sees in the source picture
- * (or from the truth, without K's weights). Layer 5.
+ * What the trainings of P and G share: rendered pairs as batches, and P's inputs made from what K sees in the source
+ * picture (or from the truth, without K's weights). Layer 5.
  *
  * Truth is sampled at FLOW_FRAME x FLOW_FRAME points; the pictures have the renderer's own size S (K's size).
  */
@@ -19,25 +19,30 @@ enum {
     PAIR_VISIBLE, /* "visible" [F*F, 1] */
     PAIR_MASK,    /* "mask" [F*F, 1]: coverage of the target figure */
     PAIR_BONES,   /* "bones" [F*F, 12]: 1 for the bone of the target's part */
-    PAIR_SOURCE_RGB, PAIR_TARGET_RGB, PAIR_SOURCE_PARTS, PAIR_SOURCE_ALPHA, /* U8 [S, S, 3], [S, S, 3], [S, S], [S, S]: host only */
-    PAIR_SOURCE_JOINTS, PAIR_TARGET_JOINTS, /* [18, 3] frame pixels, depth in body heights: host only */
+    PAIR_SOURCE_RGB,
+    PAIR_TARGET_RGB,
+    PAIR_SOURCE_PARTS,
+    PAIR_SOURCE_ALPHA, /* U8 [S, S, 3], [S, S, 3], [S, S], [S, S]: host only */
+    PAIR_SOURCE_JOINTS,
+    PAIR_TARGET_JOINTS, /* [18, 3] frame pixels, depth in body heights: host only */
     PAIR_INPUTS
 };
 
 typedef struct Pairs {
     PictureData data;
-    PoseRunner *pose;    /* NULL: truth instead */
-    int frame, cells;    /* F, G */
+    PoseRunner *pose; /* NULL: truth instead */
+    int frame, cells; /* F, G */
 } Pairs;
 
 /* pose_weights NULL: truth. size: multiple of 32. */
-bool pairs_open(Pairs *p, const char *folder, const char *pose_weights, int size, uint64_t seed, const Device *device, Err *e);
+bool pairs_open(Pairs *p, const char *folder, const char *pose_weights, int size, uint64_t seed, const Device *device,
+                Err *e);
 void pairs_close(Pairs *p);
 void pairs_declare(const Pairs *p, TrainInput inputs[PAIR_INPUTS]);
 /* Renders pair `index` into the worker's SynthPair and fills the rows, all but the first two. */
 bool pairs_sample(const Pairs *p, SynthPair *pair, uint64_t index, bool held_out, void *const *rows, Err *e);
-/* K (or truth) on the whole batch, then PAIR_INPUT and PAIR_MAPS. found (may be NULL) gets K's output of each sample, as
- * initialised by the caller for size x size. */
+/* K (or truth) on the whole batch, then PAIR_INPUT and PAIR_MAPS. found (may be NULL) gets K's output of each sample,
+ * as initialised by the caller for size x size. */
 bool pairs_prepare(const Pairs *p, TrainBatch *b, PoseFound *found, Err *e);
 
 /* rgb bytes [size][size][3] -> [side][side][3] -1..1: area means where it shrinks, nearest where it grows. */

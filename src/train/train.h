@@ -71,8 +71,8 @@ typedef struct TrainTask {
     const Option *rows; /* its own options */
     int n_rows;
     size_t options_size;
-    const char *const
-        *losses; /* NULL-terminated names: the graph has a scalar output "loss:NAME" for each part of the loss */
+    /* NULL-terminated names: the graph has a scalar output "loss:NAME" for each part of the loss. */
+    const char *const *losses;
 
     /* Opens data, makes layers and an unallocated ParamSet. */
     void *(*open)(const TrainSetup *s, Err *e);
@@ -85,13 +85,11 @@ typedef struct TrainTask {
      * mean over the batch. Called for parts of the batch in training, which run side by side, and for the whole one in
      * validation. */
     Node *(*build)(void *net, Graph *g, int64_t batch, bool training);
-    /* Fills the sample's rows (rows[k]: row of input k). Called by several threads at once, each with its own `worker`.
-     */
+    /* Fills the sample's rows (rows[k]: row of input k). Called by several threads at once, each with its own worker. */
     void *(*worker_create)(void *net);
     void (*worker_destroy)(void *worker);
     bool (*sample)(void *net, void *worker, uint64_t index, bool held_out, void *const *rows, Err *e);
-    /* Optional: on the training thread, before the batch goes into the graph (a frozen network's output becomes input).
-     */
+    /* Optional: on the training thread, before the batch goes into the graph (a frozen network's output becomes input). */
     bool (*prepare)(void *net, TrainBatch *b, Err *e);
     /* After the graph ran on a held-out batch with the EMA weights; parts of the loss are collected by the trainer. */
     void (*measure)(void *net, Graph *g, const TrainBatch *b, TrainMetrics *m);

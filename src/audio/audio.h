@@ -24,16 +24,18 @@ typedef struct AudioFft AudioFft; /* one real transform with its window and buff
 
 AudioFft *audio_fft_create(int n_fft); /* n_fft even, 2 or more */
 void audio_fft_destroy(AudioFft *f);
-void audio_fft_power(AudioFft *f, const float *x, int64_t n, int64_t centre, AudioPad pad, float *power); /* [n_fft/2+1] */
+/* power: [n_fft/2+1] */
+void audio_fft_power(AudioFft *f, const float *x, int64_t n, int64_t centre, AudioPad pad, float *power);
 /* out[l] = sum_i x[i] x[i+l], l = 0..lags-1. n + lags <= n_fft. */
 void audio_fft_autocorrelate(AudioFft *f, const float *x, int n, float *out, int lags);
 
 int64_t audio_stft_frames(int64_t n, int hop); /* 1 + floor(n / hop) */
-void audio_stft_power(int n_fft, int hop, AudioPad pad, const float *x, int64_t n, float *power); /* [T, n_fft/2+1] */
+/* power: [T, n_fft/2+1] */
+void audio_stft_power(int n_fft, int hop, AudioPad pad, const float *x, int64_t n, float *power);
 
-/* ---- levels (level.c) ---------------------------------------------------------------------------------------------- */
+/* ---- levels (level.c) ------------------------------------------------------------------------------------------- */
 void audio_rms(const float *x, int64_t n, int frame, int hop, float *rms); /* [T], frames centred, zeros outside */
-float audio_centroid(const float *power, int n_fft, double rate);           /* Hz, weighted by magnitude; 0 for silence */
+float audio_centroid(const float *power, int n_fft, double rate); /* Hz, weighted by magnitude; 0 for silence */
 
 /* ---- resampling (resample.c): libsoxr ------------------------------------------------------------------------------
  * *out has round(n * to / from) samples and is the caller's (mem_free). Rates 1,000 to 768,000 Hz. */
@@ -51,7 +53,8 @@ typedef struct AudioMel {
     float *weight;
 } AudioMel;
 
-void audio_mel_init(AudioMel *m, double rate, int n_fft, int bands, double lo, double hi, AudioMelScale scale, bool area_norm);
+void audio_mel_init(AudioMel *m, double rate, int n_fft, int bands, double lo, double hi, AudioMelScale scale,
+    bool area_norm);
 void audio_mel_finish(AudioMel *m);
 void audio_mel_apply(const AudioMel *m, const float *power, float *out); /* [n_fft/2+1] -> [bands] */
 /* Mel power of the whole song, [T, bands], without keeping the spectrum. */
@@ -84,7 +87,8 @@ void audio_grid_init(BeatGrid *g);
 void audio_grid_finish(BeatGrid *g);
 void audio_grid_copy(BeatGrid *to, const BeatGrid *from); /* to is initialised here */
 bool audio_grid_has_beat(const BeatGrid *g);              /* two beats or more */
-void audio_grid_set(BeatGrid *g, const double *seconds, const int *beat_in_bar, int n, double length); /* and derive tempo, metre, steady */
+/* Copies the beats and derives tempo, metre and steady; leaves confidence and reason alone. */
+void audio_grid_set(BeatGrid *g, const double *seconds, const int *beat_in_bar, int n, double length);
 
 /* Position in beats: beat i is at position i; linear between beats; before the first and after the last beat the first
  * and last interval go on. Needs audio_grid_has_beat. */
@@ -92,11 +96,11 @@ double audio_grid_position(const BeatGrid *g, double t);
 double audio_grid_time(const BeatGrid *g, double position);      /* the inverse */
 double audio_grid_beat_phase(const BeatGrid *g, double t);       /* [0, 1): 0 on a beat */
 double audio_grid_bar_phase(const BeatGrid *g, double t);        /* [0, 1): 0 on a downbeat */
-double audio_grid_half_time_phase(const BeatGrid *g, double t);  /* [0, 1): one turn in two beats, 0 on a downbeat where the metre is even */
+double audio_grid_half_time_phase(const BeatGrid *g, double t);  /* [0, 1): two beats a turn; even metre: 0 on "one" */
 double audio_grid_tempo_at(const BeatGrid *g, double t);         /* beats per minute of the interval around t */
-double audio_grid_beat_distance(const BeatGrid *g, double t);    /* seconds to the nearest beat, extrapolated ones too */
+double audio_grid_beat_distance(const BeatGrid *g, double t);    /* seconds to the nearest beat, also outside */
 double audio_grid_downbeat_distance(const BeatGrid *g, double t);
-int audio_grid_bar_position(const BeatGrid *g, int64_t i);       /* 1..metre of beat i; i < 0 and i >= n go on counting */
+int audio_grid_bar_position(const BeatGrid *g, int64_t i);       /* 1..metre of beat i; outside 0..n-1 counting on */
 
 /* What people correct: the grid earlier or later, twice or half as many beats, another beat as "one", a piece of the
  * song. Each keeps the grid whole (beats outside the song fall away). */
@@ -131,7 +135,7 @@ typedef enum SongColumn {
     SONG_DOUBLE_SIN, SONG_DOUBLE_COS, /* two turns in a beat */
     SONG_BEAT_PULSE,                  /* exp(-d^2 / (2 * 0.05^2)), d seconds to the nearest beat */
     SONG_DOWNBEAT_PULSE,              /* the same to the nearest downbeat */
-    SONG_ONSET,                       /* strongest onset strength in the frame; 1 = the song's 95th percentile of peaks; 0..2 */
+    SONG_ONSET,                       /* strongest onset in the frame, 0..2; 1 = the 95th percentile of its peaks */
     SONG_LOUDNESS,                    /* 0..1: 40 dB under the song's loud parts .. as loud as them (95th percentile) */
     SONG_MEL,                         /* 24 log-mel bands, each mean 0 and deviation 1 over the song */
     SONG_TEMPO = SONG_MEL + SONG_MEL_BANDS, /* log2(local tempo / 120) */
@@ -146,7 +150,8 @@ typedef struct SongFeatures {
 } SongFeatures;
 
 /* fps 1..240. frames = ceil(n / rate * fps). */
-bool audio_song_features(SongFeatures *f, const float *x, int64_t n, double rate, const BeatGrid *g, double fps, Err *e);
+bool audio_song_features(SongFeatures *f, const float *x, int64_t n, double rate, const BeatGrid *g, double fps,
+    Err *e);
 void audio_song_features_finish(SongFeatures *f);
 
 #endif

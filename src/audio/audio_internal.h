@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the files of the beat tracker share: its working rate, onset envelopes, tempo map, beat path and reading of the
- * metre. The way: onsets (onset.c) -> tempo map (tempo.c) -> path of pulses (pulse.c) -> which of them are beats and downbeats
- * (downbeat.c) -> exact times (beat_times.c); beat.c runs it and says how sure it is. Nobody outside includes this.
+ * What the files of the beat tracker share. The way: onsets (onset.c) -> tempo map (tempo.c) -> path of pulses
+ * (pulse.c) -> which of them are beats and downbeats (downbeat.c, with harmony.c) -> exact times (beat_times.c); beat.c
+ * runs it and says how sure it is. Nobody outside the folder includes this.
  */
 #ifndef JIG_AUDIO_INTERNAL_H
 #define JIG_AUDIO_INTERNAL_H
@@ -25,7 +25,7 @@ typedef struct Onsets {
     float *all;               /* [n], weighted sum of the bands */
     float *level;             /* [n] dB of full scale */
     double sound_from, sound_to; /* seconds between which there is something to hear; equal: nothing */
-    double activity;          /* mean rise of a band per frame before levelling, ln units; under 0.01 nothing ever begins */
+    double activity;          /* mean rise of a band per frame before levelling, ln units; under 0.01 nothing begins */
 } Onsets;
 
 /* The song at TRACK_RATE (mem_free), samples that are no sound (not finite, beyond +-1000) made silent. Checks rate and

@@ -51,8 +51,8 @@ static bool find_doubt(BeatGrid *g, const Track *t)
     else
         g->confidence = (float)(1 / (1 + exp(-4 * (clear / needed - 1))));
     if (!g->reason[0] && g->confidence < 0.5f)
-        snprintf(g->reason, sizeof g->reason, "no regular pulse, as in noise, speech or free rhythm (clarity %.3f, a beat "
-            "needs %.3f)", clear, needed);
+        snprintf(g->reason, sizeof g->reason,
+            "no regular pulse, as in noise, speech or free rhythm (clarity %.3f, a beat needs %.3f)", clear, needed);
     return g->reason[0] != 0;
 }
 

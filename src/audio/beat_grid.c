@@ -44,7 +44,7 @@ bool audio_grid_has_beat(const BeatGrid *g)
     return g->n >= 2;
 }
 
-/* ---- what follows from the beats ----------------------------------------------------------------------------------- */
+/* ---- what follows from the beats -------------------------------------------------------------------------------- */
 
 static int by_value(const void *a, const void *b)
 {
@@ -99,7 +99,7 @@ void audio_grid_set(BeatGrid *g, const double *seconds, const int *beat_in_bar, 
     g->metre = commonest_bar(g);
 }
 
-/* ---- questions ----------------------------------------------------------------------------------------------------- */
+/* ---- questions -------------------------------------------------------------------------------------------------- */
 
 /* The beat whose interval holds t, 0..n-2. */
 static int interval_of(const BeatGrid *g, double t)
@@ -189,7 +189,7 @@ double audio_grid_downbeat_distance(const BeatGrid *g, double t)
     return fmin(fabs(t - before), fabs(t - after));
 }
 
-/* ---- corrections --------------------------------------------------------------------------------------------------- */
+/* ---- corrections ------------------------------------------------------------------------------------------------ */
 
 /* Drops beats outside [0, length] (when length is known) and derives the rest anew. */
 static void keep_inside(BeatGrid *g)

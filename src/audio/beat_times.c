@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Exact beat times. Beats from downbeat.c lie on frames or between them; here each is drawn to the onset peak next to it
- * (interpolated between frames), and the whole is evened out: by one straight line where the tempo is constant, as in
- * nearly all produced music, else by a short parabola around each beat, so that players may breathe. Beats that fall
+ * Exact beat times. Beats from downbeat.c lie on frames or between them; here each is drawn to the onset peak next to
+ * it (interpolated between frames), and the whole is evened out: by one straight line where the tempo is constant, as
+ * in nearly all produced music, else by a short parabola around each beat, so that players may breathe. Beats that fall
  * into a break get their times from their neighbours. Missing beats at both ends of the sound are added.
  */
 #include "audio/audio_internal.h"

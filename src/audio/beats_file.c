@@ -42,7 +42,8 @@ static bool check_beat(const Beats *b, double t, int64_t place, double length, i
     if (b->n == 0)
         return true;
     if (t <= b->seconds[b->n - 1])
-        return err_set(e, "line %d: beat at %g s does not come after the one before (%g s)", line, t, b->seconds[b->n - 1]);
+        return err_set(e, "line %d: beat at %g s does not come after the one before (%g s)", line, t,
+            b->seconds[b->n - 1]);
     if (place != 1 && place != b->beat_in_bar[b->n - 1] + 1)
         return err_set(e, "line %d: beat %lld of the bar follows beat %d: must be %d or 1", line, (long long)place,
             b->beat_in_bar[b->n - 1], b->beat_in_bar[b->n - 1] + 1);

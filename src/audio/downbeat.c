@@ -74,7 +74,7 @@ static void signals_init(Signals *s, const Onsets *o)
         standardise(s->v[j], o->n);
 }
 
-/* ---- one tempo level and shift ------------------------------------------------------------------------------------- */
+/* ---- one tempo level and shift ---------------------------------------------------------------------------------- */
 
 typedef struct Level {
     double multiple, shift; /* beats per pulse; of the first beat, in pulses */
@@ -136,7 +136,8 @@ static void listen_to_harmony(Profile *p, const Harmony *h, double from, double 
                 p->change[i][part] = heard ? sum[part] / heard : 0;
 }
 
-static bool profile_init(Profile *p, const PulsePath *pulse, Level level, const Signals *s, const Onsets *o, const Harmony *h)
+static bool profile_init(Profile *p, const PulsePath *pulse, Level level, const Signals *s, const Onsets *o,
+    const Harmony *h)
 {
     *p = (Profile){.threes = fmod(level.multiple * 4, 1) != 0 || level.multiple == 3 || level.multiple == 1.5};
     double from = o->sound_from - 0.1, to = o->sound_to + 0.1;
@@ -165,7 +166,7 @@ static bool profile_init(Profile *p, const PulsePath *pulse, Level level, const 
     return true;
 }
 
-/* ---- scores -------------------------------------------------------------------------------------------------------- */
+/* ---- scores ----------------------------------------------------------------------------------------------------- */
 
 /* Mean of a signal on quarter q of every beat i with i mod every == which. */
 static double mean_on(const Profile *p, Signal j, int q, int every, int which)
@@ -246,7 +247,7 @@ static double score_bar(const Profile *p, int metre, int first, double likeness)
         + 0.3 * (all[0] - (all[1] + all[2] + all[3]) / 3);
 }
 
-/* ---- the choice ---------------------------------------------------------------------------------------------------- */
+/* ---- the choice ------------------------------------------------------------------------------------------------- */
 
 typedef struct Best {
     double score;

@@ -22,7 +22,8 @@ static double from_mel(double m, AudioMelScale s)
     return m < 15 ? 200 * m / 3 : 1000 * exp((m - 15) * log(6.4) / 27);
 }
 
-void audio_mel_init(AudioMel *m, double rate, int n_fft, int bands, double lo, double hi, AudioMelScale scale, bool area_norm)
+void audio_mel_init(AudioMel *m, double rate, int n_fft, int bands, double lo, double hi, AudioMelScale scale,
+    bool area_norm)
 {
     assert(bands > 0 && lo >= 0 && hi > lo && rate > 0);
     int bins = n_fft / 2 + 1, used = 0;

@@ -26,8 +26,8 @@ static float at_lag(const float *acf, double lag)
 }
 
 /* Autocorrelation of one envelope under a Hann window, mean taken away, as a fraction of lag 0. Adds weight * that. */
-static void add_correlation(AudioFft *f, const float *v, int64_t n, int64_t centre, const float *hann, const float *overlap,
-                            float weight, int lags, float *sum)
+static void add_correlation(AudioFft *f, const float *v, int64_t n, int64_t centre, const float *hann,
+    const float *overlap, float weight, int lags, float *sum)
 {
     float x[WINDOW], acf[FFT / 2];
     double mean = 0, mass = 0;

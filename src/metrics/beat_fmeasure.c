@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * F-measure of found beats against known ones. mir_eval solves a bipartite matching; on two rising lists with one window
- * for all, pairing from the left is just as large: the earliest known beat may always take the earliest found beat
- * within reach, since any other found beat it could take reaches no fewer of the later known ones.
+ * F-measure of found beats against known ones. mir_eval solves a bipartite matching; on two rising lists with one
+ * window for all, pairing from the left is just as large: the earliest known beat may always take the earliest found
+ * beat within reach, since any other found beat it could take reaches no fewer of the later known ones.
  */
 #include "metrics/metrics.h"
 
@@ -16,7 +16,8 @@ static void skip_before(const double **beats, int *n, double trim)
     }
 }
 
-BeatScore metrics_beat_fmeasure(const double *known, int n_known, const double *found, int n_found, double window, double trim)
+BeatScore metrics_beat_fmeasure(const double *known, int n_known, const double *found, int n_found, double window,
+    double trim)
 {
     skip_before(&known, &n_known, trim);
     skip_before(&found, &n_found, trim);

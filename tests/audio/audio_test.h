@@ -112,7 +112,7 @@ static inline void add_hit(Sounds *s, double when, int drum, float gain, Rng *r)
         if (drum == 0)
             s->x[i] += gain * (float)(sin(2 * M_PI * (50 * t + 3 * (1 - exp(-t / 0.03)))) * exp(-t / 0.12));
         else
-            s->x[i] += gain * (drum == 1 ? 0.5f * noise * (float)exp(-t / 0.09) : 0.3f * bright * (float)exp(-t / 0.03));
+            s->x[i] += gain * (float)(drum == 1 ? 0.5 * noise * exp(-t / 0.09) : 0.3 * bright * exp(-t / 0.03));
     }
 }
 
@@ -121,8 +121,8 @@ static inline void add_bass(Sounds *s, double from, double to, int bar, float ga
 {
     static const double hz[4] = {55, 73.4, 65.4, 82.4};
     for (int64_t i = (int64_t)(from * s->rate); i < MIN((int64_t)(to * s->rate), s->n); i++) {
-        double t = (double)i / s->rate - from;
-        s->x[i] += gain * 0.3f * (float)((sin(2 * M_PI * hz[bar % 4] * t) + 0.5 * sin(4 * M_PI * hz[bar % 4] * t)) * fmin(1, (to - from - t) * 20));
+        double t = (double)i / s->rate - from, turn = 2 * M_PI * hz[bar % 4] * t, end = fmin(1, (to - from - t) * 20);
+        s->x[i] += gain * 0.3f * (float)((sin(turn) + 0.5 * sin(2 * turn)) * end);
     }
 }
 
@@ -165,8 +165,9 @@ static inline Sounds speech(double seconds, uint64_t seed)
     Sounds s = sounds_make(seconds, 22050);
     Rng r = rng_make(seed, 5);
     for (double t = 0.2; t < seconds - 0.5;) {
-        double length = rng_range(&r, 0.07f, 0.28f), pitch = rng_range(&r, 95, 150), formant = rng_range(&r, 350, 2200), ph = 0;
-        double y1 = 0, y2 = 0, c = 2 * 0.97 * cos(2 * M_PI * formant / s.rate);
+        double length = rng_range(&r, 0.07f, 0.28f), pitch = rng_range(&r, 95, 150);
+        double formant = rng_range(&r, 350, 2200), ph = 0, y1 = 0, y2 = 0;
+        double c = 2 * 0.97 * cos(2 * M_PI * formant / s.rate);
         for (int64_t i = 0; i < (int64_t)(length * s.rate); i++) {
             double u = (double)i / (length * s.rate);
             ph += pitch * (1 - 0.2 * u) / s.rate;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The beat tracker: songs with exactly known beats, songs without a beat, and what cannot be analysed. The wider set of
- * composed songs is compose_songs.py, scored by hand (docs of the project name the figures).
+ * The beat tracker: songs with exactly known beats, songs without a beat, and what cannot be analysed. A wider set is
+ * composed by compose_songs.py and scored by score_songs.py.
  */
 #include "audio_test.h"
 #include "metrics/metrics.h"
@@ -41,8 +41,8 @@ static double score_downbeats(const BeatGrid *g, const double *beats, const int 
 
 static void ten_tracks(void **state)
 {
-    static const char *names[] = {"boombap_96", "breaks_136", "disco_112", "dnb_174", "funk_104", "hiphop_84", "house_120",
-        "latin_150", "techno_128", "waltz_90"};
+    static const char *names[] = {"boombap_96", "breaks_136", "disco_112", "dnb_174", "funk_104", "hiphop_84",
+        "house_120", "latin_150", "techno_128", "waltz_90"};
     double sum = 0, bars = 0;
     if (!data_path("tracks/cc0_waltz_90bpm.wav"))
         skip();
@@ -94,7 +94,8 @@ static void a_real_song(void **state)
 static void a_band(void **state)
 {
     static const struct { double bpm; int metre; double drift, lead; } songs[] = {
-        {76, 4, 0, 0.4}, {100, 4, 0, 0}, {126, 4, 0, 1.7}, {160, 4, 0, 0.2}, {112, 4, 0.08, 0.3}, {138, 3, 0, 0.5}, {96, 3, 0, 0.2},
+        {76, 4, 0, 0.4}, {100, 4, 0, 0}, {126, 4, 0, 1.7}, {160, 4, 0, 0.2}, {112, 4, 0.08, 0.3}, {138, 3, 0, 0.5},
+        {96, 3, 0, 0.2},
     };
     for (size_t i = 0; i < ARRAY_LEN(songs); i++) {
         double beats[1000];
@@ -105,7 +106,8 @@ static void a_band(void **state)
         BeatGrid g = track(s);
         double f = score(&g, beats, n, songs[i].drift > 0 ? 0.03 : 0.01), d = score_downbeats(&g, beats, place, n);
         if (f < 0.97 || d < 0.9 || g.metre != songs[i].metre || g.steady != (songs[i].drift == 0))
-            fail_msg("%g bpm: F %.3f, downbeats %.3f, metre %d, tempo %.2f, steady %d", songs[i].bpm, f, d, g.metre, g.tempo, g.steady);
+            fail_msg("%g bpm: F %.3f, downbeats %.3f, metre %d, tempo %.2f, steady %d", songs[i].bpm, f, d, g.metre,
+                g.tempo, g.steady);
         audio_grid_finish(&g);
         free(s.x);
     }

@@ -142,7 +142,7 @@ static void corrections(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(derives), cmocka_unit_test(phases), cmocka_unit_test(uneven_bars),
-        cmocka_unit_test(corrections)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(derives), cmocka_unit_test(phases),
+        cmocka_unit_test(uneven_bars), cmocka_unit_test(corrections)};
     return cmocka_run_group_tests_name("audio/beat_grid", tests, NULL, NULL);
 }

@@ -23,7 +23,8 @@ static void keeps_a_sine(void **state)
             Err e = {0};
             assert_true(audio_resample(s.x, s.n, rates[a], rates[b], &y, &n, &e));
             assert_int_equal(n, (int64_t)rates[b]);
-            for (int64_t i = n / 10; i < n - n / 10; i++) /* the ends ring: a sine that begins at once is not band-limited */
+            /* the ends ring: a sine that begins at once is not band-limited */
+            for (int64_t i = n / 10; i < n - n / 10; i++)
                 assert_float_equal(y[i], 0.5 * sin(2 * M_PI * 1000 * (double)i / rates[b]), 1e-3);
             mem_free(y);
             free(s.x);

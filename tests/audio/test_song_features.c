@@ -29,7 +29,8 @@ static void beat_columns(void **state)
     assert_int_equal(f.frames, 525);
     for (int64_t i = 0; i < f.frames; i++) {
         t = (double)i / 25;
-        double beat = (t - 0.5) / 0.5, d = fabs(t - 0.5 - 0.5 * round(beat)), bar = beat / 4, one = fabs(t - 0.5 - 2 * round(bar));
+        double beat = (t - 0.5) / 0.5, bar = beat / 4;
+        double d = fabs(t - 0.5 - 0.5 * round(beat)), one = fabs(t - 0.5 - 2 * round(bar));
         assert_float_equal(at(&f, i, SONG_BEAT_SIN), sin(2 * M_PI * beat), 1e-5);
         assert_float_equal(at(&f, i, SONG_BEAT_COS), cos(2 * M_PI * beat), 1e-5);
         assert_float_equal(at(&f, i, SONG_BAR_SIN), sin(2 * M_PI * bar), 1e-5);

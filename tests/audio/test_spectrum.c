@@ -65,7 +65,8 @@ static void check_bank(AudioMel *m, const char *name)
 {
     int64_t n;
     int bins = m->n_fft / 2 + 1;
-    float *want = fixture(name, &n), *power = calloc((size_t)bins, sizeof(float)), *out = malloc((size_t)m->bands * sizeof(float));
+    float *want = fixture(name, &n), *power = calloc((size_t)bins, sizeof(float));
+    float *out = malloc((size_t)m->bands * sizeof(float));
     assert_int_equal(n, m->bands * bins);
     for (int k = 0; k < bins; k++) {
         power[k] = 1;

@@ -10,7 +10,6 @@
  * bf16 tensors on a machine that is not fast at bf16 are converted, and computed in f32.
  */
 #include "backend/cpu/cpu_pack.h"
-#include "backend/ref/ref_internal.h"
 
 #include <assert.h>
 #include <string.h>
@@ -204,8 +203,8 @@ static void run(const Call *c, KernelState *state, bool after)
     ConvPlan *p = plan_for(c, state);
     const Tensor *from = c->way == FORWARD ? c->wide : c->narrow, *to = c->way == FORWARD ? c->narrow : c->wide;
     if (!p->usable) {
-        if (after) ref_conv(a);
-        else ref_conv_grad_x(a);
+        if (after) ref_kernels.conv(a);
+        else ref_kernels.conv_grad_x(a);
         return;
     }
     int64_t n = shape_count(to->shape);
@@ -294,7 +293,7 @@ static void conv_grad_w(const ConvArgs *a, KernelState *state)
     Call c = call_make(a, BACK_WEIGHTS);
     ConvPlan *p = plan_for(&c, state);
     if (!p->usable) {
-        ref_conv_grad_w(a);
+        ref_kernels.conv_grad_w(a);
         return;
     }
     bool plain = p->weights.plain, own_bias = a->geom.transposed;

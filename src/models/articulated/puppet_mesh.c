@@ -133,11 +133,9 @@ static void mesh_init(Mesh *m, const Layer *l, int cell, const Rig *rig, Sheet s
                     *c = (Corner){.u = (float)MIN(ix * cell, l->w), .v = (float)MIN(iy * cell, l->h)};
                     float x = c->u + (float)l->x, y = c->v + (float)l->y;
                     int hx = MIN((int)c->u, l->w - 1), hy = MIN((int)c->v, l->h - 1);
-                    if (!rig)
-                        continue;
-                    else if (sheet == SHEET_BODY)
+                    if (rig && sheet == SHEET_BODY)
                         weigh_body(rig, x, y, l->near_head[(size_t)hy * (size_t)l->w + (size_t)hx], c->weight);
-                    else
+                    else if (rig)
                         weigh_limb(rig, sheet, x, y, c->weight);
                 }
                 at[k] = *slot;

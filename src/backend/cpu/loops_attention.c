@@ -27,10 +27,10 @@ typedef struct Sequence {
     const Attend *s;
     int64_t o, i;
     int h;
-    float *kt, *v;                       /* K^T [dim, K], V [nk, D] */
+    float *kt, *v;                       /* K^T [D, K], V [nk, D] */
     float *q, *scores, *out, *top, *sum; /* Q [QB, D], S then P [QB, tile], O [QB, D]; running maximum and sum [QB] */
     /* gradient only */
-    float *k, *vt, *dout, *dscores, *dq, *dk, *dv, *delta; /* K [nk, D], V^T [dim, K], dO, dS, dQ; dK, dV [nk, D]; [QB] */
+    float *k, *vt, *dout, *dscores, *dq, *dk, *dv, *delta; /* K [nk, D], V^T [D, K], dO, dS, dQ; dK, dV [nk, D]; [QB] */
 } Sequence;
 
 static Attend setup(const AttentionArgs *a)
@@ -42,7 +42,7 @@ static Attend setup(const AttentionArgs *a)
 /* Cuts the thread's scratch into the matrices; all sizes are whole vectors. */
 static Sequence matrices(const Attend *s, bool gradient)
 {
-    int64_t row = s->a->nk * s->D, col = s->a->dim * s->K, q = QB * s->D, t = QB * s->tile;
+    int64_t row = s->a->nk * s->D, col = s->D * s->K, q = QB * s->D, t = QB * s->tile;
     int64_t base = col + row + 2 * q + t + 3 * 64, more = gradient ? col + 3 * row + 2 * q + t + 64 : 0;
     float *p = cpu_scratch(SCRATCH_OWN, sizeof(float) * (size_t)(base + more));
     Sequence m = {.s = s};
@@ -60,20 +60,22 @@ static Sequence matrices(const Attend *s, bool gradient)
 
 /* ---- scores --------------------------------------------------------------------------------------------------------- */
 
-/* How many of the keys k0..k0+n query i may see when causal. */
+/* How many of the keys k0..k0+n query i may see. */
 static int64_t causal_count(const AttentionArgs *a, int64_t i, int64_t k0, int64_t n)
 {
-    return a->causal ? CLAMP(i + a->nk - a->nq + 1 - k0, 0, n) : n;
+    return CLAMP(i + a->nk - a->nq + 1 - k0, 0, n);
 }
 
-/* scores = q k^T + bias for queries q0.. (rows of m->q) and keys k0..k0+n; hidden ones -infinity. */
+/* scores = q k^T + bias for queries q0.. (rows of m->q) and keys k0..k0+n; hidden ones -infinity, and also those that fill
+ * up the last vector: so all that follows may work on whole vectors. */
 static void score_tile(const Sequence *m, int64_t q0, int64_t rows, int64_t k0, int64_t n)
 {
     const Attend *s = m->s;
     const AttentionArgs *a = s->a;
     V(gemm)(rows, padded(n), a->dim, m->q, s->D, 1, m->kt + k0, s->K, m->scores, s->tile, false);
-    for (int64_t r = 0; r < rows && (a->bias || a->causal || a->key_mask); r++) {
+    for (int64_t r = 0; r < rows; r++) {
         float *x = m->scores + r * s->tile;
+        for (int64_t j = n; j < padded(n); j++) x[j] = -INFINITY;
         if (a->bias) {
             const float *b = a->bias + (m->h * a->nq + q0 + r) * a->nk + k0;
             SIMD for (int64_t j = 0; j < n; j++) x[j] += b[j];
@@ -82,21 +84,29 @@ static void score_tile(const Sequence *m, int64_t q0, int64_t rows, int64_t k0, 
             const uint8_t *there = a->key_mask + m->o * a->nk + k0;
             SIMD for (int64_t j = 0; j < n; j++) x[j] = there[j] ? x[j] : -INFINITY;
         }
-        for (int64_t j = causal_count(a, q0 + r, k0, n); j < n; j++) x[j] = -INFINITY;
+        if (a->causal)
+            for (int64_t j = causal_count(a, q0 + r, k0, n); j < n; j++) x[j] = -INFINITY;
     }
 }
 
-/* Scores of a row become exp(score - new maximum); returns by how much earlier sums and outputs must be multiplied. */
+/* Scores of a row (whole vectors) become exp(score - new maximum); returns by how much earlier sums and outputs must be
+ * multiplied. */
 static float soften(float *x, int64_t n, float *top, float *sum)
 {
-    float new_top = *top, total = 0;
-    _Pragma("omp simd reduction(max:new_top)") for (int64_t j = 0; j < n; j++) new_top = x[j] > new_top ? x[j] : new_top;
-    float shift = new_top == -INFINITY ? 0 : new_top, factor = f_exp(*top - shift);
-    _Pragma("omp simd reduction(+:total)") for (int64_t j = 0; j < n; j++) {
-        float e = f_exp(x[j] - shift);
-        x[j] = e;
-        total += e;
+    Vec tops = v_all(-INFINITY), totals = {0};
+    for (int64_t j = 0; j < n; j += VN) {
+        Vec v = v_load(x + j);
+        SIMD for (int i = 0; i < VN; i++) tops[i] = v[i] > tops[i] ? v[i] : tops[i];
     }
+    float new_top = MAX(*top, lanes_max(tops)), shift = new_top == -INFINITY ? 0 : new_top;
+    float factor = *top == -INFINITY ? 0 : f_exp(*top - shift);
+    for (int64_t j = 0; j < n; j += VN) {
+        Vec v = v_load(x + j);
+        SIMD for (int i = 0; i < VN; i++) v[i] = f_exp(v[i] - shift);
+        v_store(x + j, v);
+        totals += v;
+    }
+    float total = lanes_sum(totals);
     *top = new_top;
     *sum = *sum * factor + total;
     return factor;
@@ -115,7 +125,7 @@ static void attend_block(const Sequence *m, int64_t q0, int64_t rows)
         int64_t n = MIN(KB, a->nk - k0);
         score_tile(m, q0, rows, k0, n);
         for (int64_t r = 0; r < rows; r++) {
-            float factor = soften(m->scores + r * s->tile, n, &m->top[r], &m->sum[r]), *out = m->out + r * s->D;
+            float factor = soften(m->scores + r * s->tile, padded(n), &m->top[r], &m->sum[r]), *out = m->out + r * s->D;
             if (k0 > 0 && factor != 1) {
                 SIMD for (int64_t c = 0; c < s->D; c++) out[c] *= factor;
             }
@@ -177,7 +187,7 @@ static void probabilities(const Sequence *m, int64_t q0, int64_t rows, int64_t k
     for (int64_t r = 0; r < rows; r++) {
         float *x = m->scores + r * s->tile, top = m->top[r] == -INFINITY ? 0 : m->top[r];
         float scale = m->sum[r] > 0 ? 1 / m->sum[r] : 0;
-        SIMD for (int64_t j = 0; j < n; j++) x[j] = f_exp(x[j] - top) * scale;
+        SIMD for (int64_t j = 0; j < padded(n); j++) x[j] = f_exp(x[j] - top) * scale;
     }
     V(gemm)(rows, padded(n), s->a->dim, m->dout, s->D, 1, m->vt + k0, s->K, m->dscores, s->tile, false);
 }
@@ -190,7 +200,7 @@ static void spread(const Sequence *m, float *dbias, int64_t q0, int64_t rows, in
     V(gemm)(n, s->D, rows, m->scores, 1, s->tile, m->dout, s->D, m->dv + k0 * s->D, s->D, true);
     for (int64_t r = 0; r < rows; r++) {
         float *ds = m->dscores + r * s->tile, *p = m->scores + r * s->tile, delta = m->delta[r];
-        SIMD for (int64_t j = 0; j < n; j++) ds[j] = p[j] * (ds[j] - delta);
+        SIMD for (int64_t j = 0; j < padded(n); j++) ds[j] = p[j] * (ds[j] - delta);
         if (dbias) {
             float *b = dbias + (q0 + r) * a->nk + k0;
             SIMD for (int64_t j = 0; j < n; j++) b[j] += ds[j];
@@ -227,10 +237,10 @@ static void single_tile(const Sequence *m, int64_t q0, int64_t rows)
     V(gemm)(rows, padded(n), s->a->dim, m->dout, s->D, 1, m->vt, s->K, m->dscores, s->tile, false);
     for (int64_t r = 0; r < rows; r++) {
         float *p = m->scores + r * s->tile, top = -INFINITY, sum = 0;
-        soften(p, n, &top, &sum);
+        soften(p, padded(n), &top, &sum);
         float scale = sum > 0 ? 1 / sum : 0;
-        SIMD for (int64_t j = 0; j < n; j++) p[j] *= scale;
-        m->delta[r] = dot(p, m->dscores + r * s->tile, n);
+        SIMD for (int64_t j = 0; j < padded(n); j++) p[j] *= scale;
+        m->delta[r] = dot(p, m->dscores + r * s->tile, padded(n));
     }
 }
 

@@ -225,6 +225,43 @@ static void pair_row(Binary f, const float *a, int64_t sa, const float *b, int64
     }
 }
 
+/* Short rows ([pixels, 3] with [3], or with [pixels, 1]): the last two axes are spread out into a buffer and joined at once. */
+static const float *spread(DType t, const void *p, int64_t at, int64_t rows, int64_t inner, int64_t row, int64_t col, float *buf)
+{
+    if (col == 1 && row == inner) return row_in(t, p, at, rows * inner, buf);
+    float *to = buf;
+    for (int64_t r = 0; r < rows; r++, at += row, to += inner) {
+        if (col == 0) {
+            float x = value_at(t, p, at);
+            for (int64_t i = 0; i < inner; i++) to[i] = x;
+        } else {
+            for (int64_t i = 0; i < inner; i++) to[i] = value_at(t, p, at + i);
+        }
+    }
+    return buf;
+}
+
+static void pair_blocks(void *ctx, int64_t from, int64_t to)
+{
+    const Pair *p = ctx;
+    int r = p->n - 2, c = p->n - 1;
+    float ba[CHUNK], bb[CHUNK], by[CHUNK];
+    int64_t rows = p->d[r], most = CHUNK / p->inner;
+    for (int64_t unit = from; unit < to; unit++) { /* unit = an index of all axes before the last two, and a piece of rows */
+        int64_t first = unit % p->pieces * most, n = MIN(most, rows - first), outer = unit / p->pieces, ia = first * p->sa[r], ib = first * p->sb[r];
+        int64_t at = (outer * rows + first) * p->inner;
+        for (int i = r - 1; i >= 0; i--) {
+            ia += outer % p->d[i] * p->sa[i];
+            ib += outer % p->d[i] * p->sb[i];
+            outer /= p->d[i];
+        }
+        const float *a = spread(p->a.type, p->a.data, ia, n, p->inner, p->sa[r], p->sa[c], ba);
+        const float *b = spread(p->b.type, p->b.data, ib, n, p->inner, p->sb[r], p->sb[c], bb);
+        pair_row(p->f, a, 1, b, 1, row_for(p->y.type, p->y.data, at, by), n * p->inner);
+        row_out(p->y.type, p->y.data, at, n * p->inner, by);
+    }
+}
+
 static void pair_pieces(void *ctx, int64_t from, int64_t to)
 {
     const Pair *p = ctx;
@@ -265,5 +302,10 @@ void V(binary)(Binary f, Tensor a, Tensor b, Tensor y)
     int64_t count = shape_count(y.shape);
     if (count == 0) return;
     Pair p = merge(f, a, b, y);
+    if (p.n > 1 && p.inner < 32 && p.d[p.n - 2] > 1) {
+        p.pieces = (p.d[p.n - 2] - 1) / (CHUNK / p.inner) + 1;
+        threads_for(count / p.inner / p.d[p.n - 2] * p.pieces, GRAIN / CHUNK, pair_blocks, &p);
+        return;
+    }
     threads_for(count / p.inner * p.pieces, GRAIN / MIN(p.inner, CHUNK) + 1, pair_pieces, &p);
 }

@@ -83,17 +83,44 @@ static Tap *taps_of(const Axis *a, int64_t i, int64_t *n)
     return a->taps + (a->first ? a->first[i] : i * a->n);
 }
 
+/* y [n] = w0 x0 + w1 x1 (+ y) */
+INLINE void blend(const float *x0, float w0, const float *x1, float w1, bool add, float *y, int64_t n)
+{
+    if (add) {
+        SIMD for (int64_t i = 0; i < n; i++) y[i] += w0 * x0[i] + w1 * x1[i];
+    } else {
+        SIMD for (int64_t i = 0; i < n; i++) y[i] = w0 * x0[i] + w1 * x1[i];
+    }
+}
+
 /* row [n] = sum of taps of rows of `from` in picture b */
 static void blend_rows(const Scale *s, int64_t b, const Tap *taps, int64_t count, float *row, int64_t n)
 {
-    float buf[CHUNK];
-    for (int64_t c = 0; c < n; c += CHUNK) {
+    float b0[CHUNK], b1[CHUNK];
+    int64_t H = s->from.shape.d[1];
+    if (count == 0) memset(row, 0, sizeof(float) * (size_t)n);
+    for (int64_t c = 0; c < n && count > 0; c += CHUNK) {
         int64_t len = MIN(CHUNK, n - c);
-        float *to = row + c;
-        memset(to, 0, sizeof(float) * (size_t)len);
-        for (int64_t k = 0; k < count; k++) {
-            const float *x = row_in(s->from.type, s->from.data, (b * s->from.shape.d[1] + taps[k].at) * n + c, len, buf), w = taps[k].w;
-            SIMD for (int64_t i = 0; i < len; i++) to[i] += w * x[i];
+        for (int64_t k = 0; k < count; k += 2) { /* two at a time; an odd last one is met with weight 0 */
+            bool alone = k + 1 == count;
+            Tap t = taps[k], u = alone ? (Tap){t.at, 0} : taps[k + 1];
+            const float *x = row_in(s->from.type, s->from.data, (b * H + t.at) * n + c, len, b0);
+            const float *y = alone ? x : row_in(s->from.type, s->from.data, (b * H + u.at) * n + c, len, b1);
+            blend(x, t.w, y, u.w, k > 0, row + c, len);
+        }
+    }
+}
+
+/* y [w, C] = for each pixel the sum of its taps in row */
+INLINE void blend_pixels(const Axis *a, const float *row, float *y, int64_t w, int64_t C)
+{
+    for (int64_t i = 0; i < w; i++, y += C) {
+        int64_t count;
+        const Tap *t = taps_of(a, i, &count);
+        if (count == 0) memset(y, 0, sizeof(float) * (size_t)C);
+        for (int64_t k = 0; k < count; k += 2) {
+            Tap u = k + 1 < count ? t[k + 1] : (Tap){t[k].at, 0};
+            blend(row + t[k].at * C, t[k].w, row + u.at * C, u.w, k > 0, y, C);
         }
     }
 }
@@ -107,14 +134,12 @@ static void scale_rows(void *ctx, int64_t from, int64_t to)
         const Tap *taps = taps_of(&s->y, unit % h, &count);
         blend_rows(s, unit / h, taps, count, row, n);
         float *y = s->to.type == JIG_F32 ? (float *)s->to.data + unit * w * C : out;
-        memset(y, 0, sizeof(float) * (size_t)(w * C));
-        for (int64_t i = 0; i < w; i++) {
-            const Tap *t = taps_of(&s->x, i, &count);
-            float *pixel = y + i * C;
-            for (int64_t k = 0; k < count; k++) {
-                const float *x = row + t[k].at * C, weight = t[k].w;
-                SIMD for (int64_t c = 0; c < C; c++) pixel[c] += weight * x[c];
-            }
+        switch (C) { /* few channels: loops of known length */
+        case 1: blend_pixels(&s->x, row, y, w, 1); break;
+        case 2: blend_pixels(&s->x, row, y, w, 2); break;
+        case 3: blend_pixels(&s->x, row, y, w, 3); break;
+        case 4: blend_pixels(&s->x, row, y, w, 4); break;
+        default: blend_pixels(&s->x, row, y, w, C); break;
         }
         row_out(s->to.type, s->to.data, unit * w * C, w * C, y);
     }

@@ -14,21 +14,25 @@
 /* A coordinate in pixels after the edge rule, and its derivative by the grid's coordinate. */
 typedef struct Coord { float at, slope; } Coord;
 
+/* Reflection, as often as needed, about the first and last pixel (align) or about the border half a pixel further out. */
+static Coord reflected(const WarpArgs *a, float x, float slope, float size)
+{
+    float low = a->align ? 0 : -0.5f, span = a->align ? size - 1 : size, d = fabsf(x - low);
+    if (!(span > 0 && d < 1e30f)) return (Coord){0, slope};
+    if (x < low) slope = -slope;
+    float turns = floorf(d / span), rest = d - turns * span;
+    bool odd = fmodf(turns, 2) != 0;
+    return odd ? (Coord){low + span - rest, -slope} : (Coord){low + rest, slope};
+}
+
 static inline Coord coordinate(const WarpArgs *a, float g, int64_t n)
 {
     float size = (float)n, slope = a->pixels ? 1 : a->align ? (size - 1) / 2 : size / 2;
     float x = a->pixels ? g : a->align ? (g + 1) * slope : (g + 1) * slope - 0.5f;
     if (a->edge == WARP_REFLECT) {
-        float low = a->align ? 0 : -0.5f, span = a->align ? size - 1 : size, d = fabsf(x - low);
-        if (x < low) slope = -slope;
-        if (span > 0 && d < 1e30f) {
-            float turns = floorf(d / span), rest = d - turns * span;
-            bool odd = fmodf(turns, 2) != 0;
-            x = odd ? low + span - rest : low + rest;
-            if (odd) slope = -slope;
-        } else {
-            x = 0;
-        }
+        Coord c = reflected(a, x, slope, size);
+        x = c.at;
+        slope = c.slope;
     }
     if (a->edge == WARP_ZEROS) return (Coord){fminf(fmaxf(x, -2), size + 1), slope}; /* beyond -1 and n all is 0 */
     if (!(x > 0)) return (Coord){0, 0};
@@ -39,22 +43,29 @@ static inline Coord coordinate(const WarpArgs *a, float g, int64_t n)
 /* The four pixels around a point: place of channel 0, or -1 outside; weight; derivatives of the weight by x and by y. */
 typedef struct Corners { int64_t at[4], row[4]; float w[4], wx[4], wy[4]; bool all; } Corners;
 
+static inline int64_t below(float x) /* floor, of numbers that an int32_t holds */
+{
+    int32_t i = (int32_t)x;
+    return i - ((float)i > x);
+}
+
 static inline void corners(const WarpArgs *a, const Shape *s, int64_t b, const float *g, Corners *k)
 {
     int64_t H = s->d[1], W = s->d[2];
     Coord x = coordinate(a, g[0], W), y = coordinate(a, g[1], H);
-    float x0 = floorf(x.at), y0 = floorf(y.at), fx = x.at - x0, fy = y.at - y0;
-    k->all = true;
+    int64_t x0 = below(x.at), y0 = below(y.at), first = ((b * H + y0) * W + x0) * s->d[3];
+    float fx = x.at - (float)x0, fy = y.at - (float)y0;
+    k->all = x0 >= 0 && x0 + 1 < W && y0 >= 0 && y0 + 1 < H;
+#pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
-        int64_t px = (int64_t)x0 + (i & 1), py = (int64_t)y0 + (i >> 1);
-        bool inside = px >= 0 && px < W && py >= 0 && py < H;
+        int64_t px = x0 + (i & 1), py = y0 + (i >> 1);
+        bool inside = k->all || (px >= 0 && px < W && py >= 0 && py < H);
         float wx = i & 1 ? fx : 1 - fx, wy = i >> 1 ? fy : 1 - fy;
-        k->at[i] = inside ? ((b * H + py) * W + px) * s->d[3] : -1;
+        k->at[i] = inside ? first + ((i >> 1) * W + (i & 1)) * s->d[3] : -1;
         k->row[i] = py;
         k->w[i] = wx * wy;
         k->wx[i] = (i & 1 ? wy : -wy) * x.slope;
         k->wy[i] = (i >> 1 ? wx : -wx) * y.slope;
-        k->all = k->all && inside;
     }
 }
 
@@ -80,18 +91,35 @@ INLINE void sample(DType tx, DType ty, const void *x, const Corners *k, void *y,
     }
 }
 
+INLINE void sample_all(const Warp *w, DType tx, DType ty, int64_t C, int64_t from, int64_t to)
+{
+    const WarpArgs *a = w->a;
+    const float *grid = a->grid.data;
+    int64_t b = from / w->per, next = (b + 1) * w->per;
+    Corners k;
+    for (int64_t p = from; p < to; p++) {
+        if (p == next) {
+            b++;
+            next += w->per;
+        }
+        corners(a, &a->x.shape, b, grid + 2 * p, &k);
+        sample(tx, ty, a->x.data, &k, a->y.data, p * C, C);
+    }
+}
+
+/* Loops for the common types; for pictures' three channels a loop of known length. */
 static void sample_points(void *ctx, int64_t from, int64_t to)
 {
     const Warp *w = ctx;
-    const WarpArgs *a = w->a;
-    const float *grid = a->grid.data;
-    Corners k;
-    for (int64_t p = from; p < to; p++) {
-        corners(a, &a->x.shape, p / w->per, grid + 2 * p, &k);
-        if (a->x.type == JIG_F32 && a->y.type == JIG_F32) sample(JIG_F32, JIG_F32, a->x.data, &k, a->y.data, p * w->C, w->C);
-        else if (a->x.type == JIG_BF16 && a->y.type == JIG_BF16)
-            sample(JIG_BF16, JIG_BF16, a->x.data, &k, a->y.data, p * w->C, w->C);
-        else sample(a->x.type, a->y.type, a->x.data, &k, a->y.data, p * w->C, w->C);
+    DType tx = w->a->x.type, ty = w->a->y.type;
+    if (tx == JIG_F32 && ty == JIG_F32) {
+        if (w->C == 3) sample_all(w, JIG_F32, JIG_F32, 3, from, to);
+        else sample_all(w, JIG_F32, JIG_F32, w->C, from, to);
+    } else if (tx == JIG_BF16 && ty == JIG_BF16) {
+        if (w->C == 3) sample_all(w, JIG_BF16, JIG_BF16, 3, from, to);
+        else sample_all(w, JIG_BF16, JIG_BF16, w->C, from, to);
+    } else {
+        sample_all(w, tx, ty, w->C, from, to);
     }
 }
 

@@ -24,8 +24,10 @@ static inline int64_t padded(int64_t n)
 /* to [n, width] = scale * tokens from..from+n */
 static inline void load_rows(Head h, const void *p, int64_t from, int64_t n, int dim, float scale, float *to, int64_t width)
 {
+    bool soon = n <= 128; /* the next head comes soon, and tokens may lie far apart */
     for (int64_t r = 0; r < n; r++, to += width) {
         int64_t at = h.first + (from + r) * h.step;
+        if (soon) __builtin_prefetch((const char *)p + (size_t)(at + dim) * (h.type == JIG_F32 ? 4 : 2));
         if (h.type == JIG_F32) {
             const float *x = (const float *)p + at;
             SIMD for (int c = 0; c < dim; c++) to[c] = scale * x[c];
@@ -37,18 +39,46 @@ static inline void load_rows(Head h, const void *p, int64_t from, int64_t n, int
     }
 }
 
-/* to [dim, width]: the same tokens as columns, from rows [n, row_width] that load_rows made */
-static inline void turn_rows(const float *rows, int64_t row_width, int64_t n, int dim, float *to, int64_t width)
+/* Turns a square of VN x VN; rows from `count` on are taken as 0. */
+#if defined __AVX512F__
+static inline void turn_square(const float *in, int64_t in_row, int64_t count, float *out, int64_t out_row)
 {
-    for (int64_t r = 0; r < n; r += VN) {
-        int64_t count = MIN(VN, n - r);
-        for (int c = 0; c < dim; c++) {
-            float *out = to + c * width + r;
-            const float *in = rows + r * row_width + c;
-            for (int64_t k = 0; k < count; k++) out[k] = in[k * row_width];
-            for (int64_t k = count; k < VN; k++) out[k] = 0;
+    __m512 v[VN];
+    __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+#pragma GCC unroll 16
+    for (int r = 0; r < VN; r++) v[r] = r < count ? _mm512_loadu_ps(in + r * in_row) : _mm512_setzero_ps();
+#pragma GCC unroll 4
+    for (int s = 1; s < VN; s *= 2) { /* exchange the off-diagonal quarters of all 2s x 2s squares (Eklundh) */
+        __mmask16 high = s == 1 ? 0xaaaa : s == 2 ? 0xcccc : s == 4 ? 0xf0f0 : 0xff00;
+        __m512i low_from = _mm512_mask_add_epi32(lane, high, lane, _mm512_set1_epi32(16 - s));
+        __m512i high_from = _mm512_mask_add_epi32(_mm512_add_epi32(lane, _mm512_set1_epi32(s)), high, lane, _mm512_set1_epi32(16));
+#pragma GCC unroll 16
+        for (int r = 0; r < VN; r++) {
+            if (r & s) continue;
+            __m512 low = _mm512_permutex2var_ps(v[r], low_from, v[r + s]);
+            v[r + s] = _mm512_permutex2var_ps(v[r], high_from, v[r + s]);
+            v[r] = low;
         }
     }
+#pragma GCC unroll 16
+    for (int r = 0; r < VN; r++) _mm512_storeu_ps(out + r * out_row, v[r]);
+}
+#else
+static inline void turn_square(const float *in, int64_t in_row, int64_t count, float *out, int64_t out_row)
+{
+    for (int c = 0; c < VN; c++) {
+        for (int64_t r = 0; r < count; r++) out[c * out_row + r] = in[r * in_row + c];
+        for (int64_t r = count; r < VN; r++) out[c * out_row + r] = 0;
+    }
+}
+#endif
+
+/* to [padded(dim), width]: the same tokens as columns, from rows [n, row_width] that load_rows made */
+static inline void turn_rows(const float *rows, int64_t row_width, int64_t n, int dim, float *to, int64_t width)
+{
+    for (int64_t r = 0; r < n; r += VN)
+        for (int c = 0; c < dim; c += VN)
+            turn_square(rows + r * row_width + c, row_width, MIN(VN, n - r), to + c * width + r, width);
 }
 
 static inline void store_rows(Head h, void *p, int64_t from, int64_t n, int dim, float scale, const float *rows,

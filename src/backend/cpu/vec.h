@@ -13,7 +13,7 @@
 
 #include <math.h>
 #include <string.h>
-#if defined __AVX512BF16__
+#if defined __AVX512F__
 #include <immintrin.h>
 #endif
 
@@ -44,6 +44,33 @@ INLINE void v_store(float *p, Vec v)
 INLINE Vec v_all(float x)
 {
     return x - (Vec){0};
+}
+
+/* Sum and maximum of a vector's lanes, in halves: a fixed order, and few steps. */
+INLINE float lanes_sum(Vec v)
+{
+#if defined __AVX512F__
+    return _mm512_reduce_add_ps((__m512)v);
+#else
+    float x[VN];
+    memcpy(x, &v, sizeof x);
+    for (int s = VN / 2; s > 0; s /= 2)
+        for (int i = 0; i < s; i++) x[i] += x[i + s];
+    return x[0];
+#endif
+}
+
+INLINE float lanes_max(Vec v)
+{
+#if defined __AVX512F__
+    return _mm512_reduce_max_ps((__m512)v);
+#else
+    float x[VN];
+    memcpy(x, &v, sizeof x);
+    for (int s = VN / 2; s > 0; s /= 2)
+        for (int i = 0; i < s; i++) x[i] = x[i + s] > x[i] ? x[i + s] : x[i];
+    return x[0];
+#endif
 }
 
 /* ---- rows ----------------------------------------------------------------------------------------------------------- */

@@ -8,5 +8,5 @@ cd "$(dirname "$0")"
 install_packages
 build_jig build
 say "The bundled picture dances to the bundled song"
-build/jig dance assets/demo.png assets/demo.ogg -o demo.mp4 --seed 1
+build/jig dance assets/demo.png assets/demo.ogg --joints assets/demo.joints.json -o demo.mp4 --seed 1
 say "Done: demo.mp4. Now yours:  build/jig dance PICTURE SONG -o OUT.mp4"

@@ -106,15 +106,26 @@ static bool make_moves(Dance *d, Err *e)
     return articulated_make_moves(d->model, s->mono, s->frames, s->sound.rate, &s->grid, &d->o->look, &d->moves, &d->progress, e);
 }
 
+/* round(length x fps), whatever rate the moves have. */
+static int64_t frame_count(const Dance *d)
+{
+    return MAX(llround(d->song.seconds * d->o->look.fps), 1);
+}
+
+static int64_t session_frame(const Dance *d, int64_t i)
+{
+    return MIN(i, articulated_frames(d->session) - 1);
+}
+
 /* How well the motion's peaks fall on the beats, from the exact joints, before anything is drawn. */
 static bool measure(Dance *d, Err *e)
 {
-    int64_t n = articulated_frames(d->session);
+    int64_t n = frame_count(d);
     float (*joints)[FIGURE_JOINTS][2] = mem_try((size_t)n * sizeof *joints);
     if (!joints)
         return err_set(e, "not enough memory for the joints of %lld frames", (long long)n);
     for (int64_t i = 0; i < n; i++)
-        articulated_joints(d->session, i, joints[i]);
+        articulated_joints(d->session, session_frame(d, i), joints[i]);
     d->sync = metrics_sync_joints(&joints[0][0][0], n, FIGURE_JOINTS, 2, d->o->look.fps, d->song.grid.seconds, d->song.grid.n);
     mem_free(joints);
     return true;
@@ -163,10 +174,10 @@ static bool draw_frames(Dance *d, VideoWriter *v, Err *e)
     uint8_t *rgba = mem_try((size_t)w * (size_t)h * 4);
     if (!rgba)
         return err_set(e, "not enough memory for a frame of %d x %d", w, h);
-    int64_t n = articulated_frames(d->session);
+    int64_t n = frame_count(d);
     bool ok = true;
     for (int64_t i = 0; ok && i < n; i++)
-        ok = (progress_tick(&d->progress, "drawing", (double)i, (double)n) || err_cancel(e)) && articulated_frame(d->session, i, rgba, e) &&
+        ok = (progress_tick(&d->progress, "drawing", (double)i, (double)n) || err_cancel(e)) && articulated_frame(d->session, session_frame(d, i), rgba, e) &&
              video_writer_frame(v, rgba, 4, (size_t)w * 4, e);
     mem_free(rgba);
     return ok && (progress_tick(&d->progress, "drawing", (double)n, (double)n) || err_cancel(e));
@@ -196,7 +207,7 @@ static bool write_video(Dance *d, Err *e)
 
 static void describe_result(Dance *d)
 {
-    int64_t n = articulated_frames(d->session);
+    int64_t n = frame_count(d);
     double took = clock_seconds() - d->begun, mb = (double)mem_peak() / 1e6;
     Text *t = &d->job->text;
     text_add(t, "%s: %.2f s, %lld frames, %dx%d, seed %lld, drawn in %.1f s, peak %.0f MB, ", d->output, d->song.seconds, (long long)n,
@@ -219,7 +230,7 @@ static void describe_result(Dance *d)
 
 static void describe_plan(Dance *d)
 {
-    int64_t n = llround(d->song.seconds * d->o->look.fps);
+    int64_t n = frame_count(d);
     text_add(&d->job->text, "would write %s: %.2f s of %s from %.2f s, %lld frames at %g a second, %d beats at %.1f a minute, networks %s\n",
              d->output, d->song.seconds, d->job->arguments[1], d->song.start, (long long)n, d->o->look.fps, d->song.grid.n,
              d->song.grid.tempo, articulated_networks(d->model)[0] ? articulated_networks(d->model) : "none");

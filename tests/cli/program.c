@@ -28,7 +28,7 @@ int program_setup(void **state)
 
 int program_teardown(void **state)
 {
-    char line[400];
+    char line[700];
     snprintf(line, sizeof line, "chmod -R u+w '%s' && rm -rf '%s'", folder, folder);
     return system(line);
 }

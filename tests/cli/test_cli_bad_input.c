@@ -61,7 +61,8 @@ static void test_outputs(void **state)
 {
     program_expect(1, "o.avi", "dance me.png song.wav -o o.avi");
     program_expect(1, "nowhere", "dance me.png song.wav -o nowhere/o.mp4");
-    program_expect(1, "folder", "dance me.png song.wav -o . ");
+    assert_int_equal(system("mkdir -p $D/folder.mp4"), 0);
+    program_expect(1, "folder", "dance me.png song.wav -o folder.mp4");
     if (getuid() != 0) {
         assert_int_equal(system("mkdir -p $D/locked && chmod a-w $D/locked"), 0);
         program_expect(1, "locked", "dance me.png song.wav -o locked/o.mp4");

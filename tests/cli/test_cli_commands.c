@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "audio/audio.h"
-#include "jig.h"
 
 static int setup(void **state)
 {
@@ -72,7 +71,7 @@ static void test_dry_run_writes_nothing(void **state)
 static void test_config(void **state)
 {
     Err e = {0};
-    const char *json = "{\"size\": 96, \"seed\": 12, \"length\": \"1\"}";
+    const char *json = "{\"size\": 128, \"seed\": 12, \"length\": \"1\"}";
     assert_true(file_write(program_path("c.json"), json, strlen(json), &e));
     program_expect(0, NULL, "dance me.png song.wav -o y.mp4 --config c.json");
     assert_non_null(strstr(program("info y.mp4")->out, "--seed 12"));

@@ -16,7 +16,7 @@ static int setup(void **state)
 {
     if (program_setup(state))
         return -1;
-    program_make_song("song.wav", 5.02, 120);
+    program_make_song("song.wav", 5.03, 120);
     program_make_picture("me.png", 200, 300);
     return 0;
 }
@@ -47,7 +47,7 @@ static void test_video(void **state)
     uint64_t hash;
     program_expect(0, NULL, "dance me.png song.wav -o a.mp4 --size 128 --seed 3");
     count_frames("a.mp4", &frames, &w, &h, &hash);
-    assert_int_equal(frames, 126); /* round(5.02 * 25) */
+    assert_int_equal(frames, 126); /* round(5.03 * 25) */
     assert_int_equal(h, 128);
     assert_true(abs(w - 128 * 200 / 300) <= 2 && w % 2 == 0);
     Sound a, b;
@@ -63,9 +63,9 @@ static void test_same_command_same_frames(void **state)
 {
     int n1, n2, w, h;
     uint64_t h1, h2, h3;
-    program_expect(0, NULL, "dance me.png song.wav -o b.mp4 --size 96 --seed 3 --length 2");
-    program_expect(0, NULL, "dance me.png song.wav -o c.mp4 --size 96 --seed 3 --length 2");
-    program_expect(0, NULL, "dance me.png song.wav -o d.mp4 --size 96 --seed 4 --length 2");
+    program_expect(0, NULL, "dance me.png song.wav -o b.mp4 --size 128 --seed 3 --length 2");
+    program_expect(0, NULL, "dance me.png song.wav -o c.mp4 --size 128 --seed 3 --length 2");
+    program_expect(0, NULL, "dance me.png song.wav -o d.mp4 --size 128 --seed 4 --length 2");
     count_frames("b.mp4", &n1, &w, &h, &h1);
     count_frames("c.mp4", &n2, &w, &h, &h2);
     assert_int_equal(n1, 50);
@@ -78,8 +78,8 @@ static void test_saved_moves_dance_again(void **state)
 {
     int n1, n2, w, h;
     uint64_t h1, h2;
-    program_expect(0, NULL, "dance me.png song.wav -o e.mp4 --size 96 --seed 5 --length 2 --save-moves m.safetensors");
-    program_expect(0, NULL, "dance me.png song.wav -o f.mp4 --size 96 --seed 5 --length 2 --moves m.safetensors");
+    program_expect(0, NULL, "dance me.png song.wav -o e.mp4 --size 128 --seed 5 --length 2 --save-moves m.safetensors");
+    program_expect(0, NULL, "dance me.png song.wav -o f.mp4 --size 128 --seed 5 --length 2 --moves m.safetensors");
     count_frames("e.mp4", &n1, &w, &h, &h1);
     count_frames("f.mp4", &n2, &w, &h, &h2);
     assert_true(n1 == n2 && h1 == h2);
@@ -87,11 +87,11 @@ static void test_saved_moves_dance_again(void **state)
 
 static void test_info_reads_settings(void **state)
 {
-    program_expect(0, NULL, "dance me.png song.wav -o g.mp4 --size 96 --seed 7 --length 1");
+    program_expect(0, NULL, "dance me.png song.wav -o g.mp4 --size 128 --seed 7 --length 1");
     Said *s = program("info g.mp4");
     assert_int_equal(s->code, 0);
     assert_non_null(strstr(s->out, "--seed 7"));
-    assert_non_null(strstr(s->out, "--size 96"));
+    assert_non_null(strstr(s->out, "--size 128"));
     assert_non_null(strstr(s->out, "me.png"));
 }
 
@@ -121,7 +121,7 @@ static void test_output_of_a_sweep(void **state)
     s.samples = mem_zero(16000 * sizeof(float));
     assert_true(sound_save_wav(&s, program_path("silence.wav"), 16, &e));
     sound_finish(&s);
-    program_expect(0, "no beat", "dance me.png silence.wav -o s.mp4 --size 96");
+    program_expect(0, "no beat", "dance me.png silence.wav -o s.mp4 --size 128");
 }
 
 int main(void)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rigged bodies in the file form BODY1 (looks/bodies/README.txt): a text header, an empty line, then little-endian arrays
- * pos f32x3, uv f32x2, joint u8x4, weight u8x4, tri u16x3. Everything is checked before use. What drawing needs beyond that
- * (normals, parts, skirts) is made in mesh.c.
- * Cards of hair and lashes behind `opaque_tris` are left out: the textures have no alpha for them.
+ * Rigged bodies in the file form BODY1 (looks/bodies/README.txt): a text header, an empty line, then little-endian
+ * arrays pos f32x3, uv f32x2, joint u8x4, weight u8x4, tri u16x3. Everything is checked before use. What drawing needs
+ * beyond that (normals, parts, skirts) is made in mesh.c. Cards of hair and lashes behind `opaque_tris` are left out:
+ * the textures have no alpha for them.
  */
 #include "synth/synth_internal.h"
 
@@ -101,7 +101,8 @@ static bool check_header(const Header *h, size_t bytes, Err *e)
     for (int i = 0; i < h->parts; i++)
         if (h->part[i].first < 0 || h->part[i].count < 0 || h->part[i].first > h->tris ||
             h->part[i].count > h->tris - h->part[i].first)
-            return err_set(e, "part %d: triangles %ld + %ld; there are %ld", i, h->part[i].first, h->part[i].count, h->tris);
+            return err_set(e, "part %d: triangles %ld + %ld; there are %ld", i, h->part[i].first, h->part[i].count,
+                           h->tris);
     size_t want = (size_t)h->verts * (12 + 8 + 4 + 4) + (size_t)h->tris * 6;
     if (bytes != want)
         return err_set(e, "%zu bytes of data; expected %zu for %ld verts and %ld tris", bytes, want, h->verts, h->tris);

@@ -48,8 +48,10 @@ void grain_init(Grain *g, uint64_t seed)
         g->at[i] = (int8_t)lrintf(draw_normal(&r, 32, 127));
 }
 
-/* out[i] = sum of k[t] in[i + t * step] >> 8; k sums to 256. Sums fit 16 bits, which lets the compiler use wide vectors. */
-SYNTH_FAST static void weigh(const uint8_t *in, ptrdiff_t step, int n, const uint16_t *k, int taps, uint16_t *sum, uint8_t *out)
+/* out[i] = sum of k[t] in[i + t * step] >> 8; k sums to 256. Sums fit 16 bits, which lets the compiler use wide
+ * vectors. */
+SYNTH_FAST static void weigh(const uint8_t *in, ptrdiff_t step, int n, const uint16_t *k, int taps, uint16_t *sum,
+                             uint8_t *out)
 {
     for (int i = 0; i < n; i++)
         sum[i] = 128;
@@ -111,7 +113,8 @@ static void smear(const float by[2], int size, uint8_t *rgb, uint8_t *scratch)
             int sum[3] = {0};
             for (int t = 0; t < TAPS; t++) {
                 float share = (float)t / (TAPS - 1) - 0.5f;
-                int sx = CLAMP(x + (int)lrintf(share * by[0]), 0, size - 1), sy = CLAMP(y + (int)lrintf(share * by[1]), 0, size - 1);
+                int sx = CLAMP(x + (int)lrintf(share * by[0]), 0, size - 1),
+                    sy = CLAMP(y + (int)lrintf(share * by[1]), 0, size - 1);
                 const uint8_t *p = scratch + 3 * ((size_t)sy * size + sx);
                 for (int c = 0; c < 3; c++)
                     sum[c] += p[c];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What cameras and files do to pictures: colours, vignette, blur, noise, JPEG. Private to src/synth. rgb [size][size][3].
+ * What cameras and files do to pictures: colours, vignette, blur, noise, JPEG. rgb [size][size][3].
+ * Private to src/synth.
  */
 #ifndef JIG_SYNTH_DEGRADE_H
 #define JIG_SYNTH_DEGRADE_H
@@ -34,8 +35,8 @@ void grain_init(Grain *g, uint64_t seed);
 void grade_apply(const Grade *g, int size, uint8_t *rgb, uint8_t *scratch); /* scratch as large as rgb */
 void wear_apply(const Wear *w, const Grain *grain, Rng *r, int size, uint8_t *rgb, uint8_t *scratch);
 
-/* What JPEG of this quality (1..100, tables of ITU-T T.81 annex K scaled as usual, chroma at half resolution) does to a
- * picture: the transform and the rounding, without writing the bits. size must be a multiple of 4; edges are repeated. */
+/* What JPEG of this quality (1..100, tables of ITU-T T.81 annex K scaled as usual, chroma at half resolution) does to
+ * a picture: the transform and the rounding, without writing the bits. size: a multiple of 4; edges are repeated. */
 void degrade_jpeg(int quality, int size, uint8_t *rgb);
 
 #endif

@@ -10,12 +10,14 @@
 #include <math.h>
 #include <string.h>
 
-static const uint8_t luma_steps[64] = {
-    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
-    18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99};
-static const uint8_t chroma_steps[64] = {
-    17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99, 24, 26, 56, 99, 99, 99, 99, 99, 47, 66, 99, 99, 99, 99, 99, 99,
-    99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99};
+static const uint8_t luma_steps[64] = {16, 11, 10, 16, 24,  40,  51,  61,  12, 12, 14, 19, 26,  58,  60,  55,
+                                       14, 13, 16, 24, 40,  57,  69,  56,  14, 17, 22, 29, 51,  87,  80,  62,
+                                       18, 22, 37, 56, 68,  109, 103, 77,  24, 35, 55, 64, 81,  104, 113, 92,
+                                       49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99};
+static const uint8_t chroma_steps[64] = {17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99,
+                                         24, 26, 56, 99, 99, 99, 99, 99, 47, 66, 99, 99, 99, 99, 99, 99,
+                                         99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
+                                         99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99};
 
 /* cosine[k][x] = c(k)/2 cos((2x + 1) k pi / 16), orthonormal; and its transpose. */
 typedef struct Basis { float forward[8][8], back[8][8]; } Basis;
@@ -73,7 +75,8 @@ SYNTH_FAST static void lossy_plane(const Basis *b, const uint8_t table[64], int 
 SYNTH_FAST void degrade_jpeg(int quality, int size, uint8_t *rgb)
 {
     int side = (size + 15) / 16 * 16, half = side / 2;
-    float *luma = mem_alloc(sizeof *luma * side * side), *blue = mem_zero(sizeof *blue * half * half), *red = mem_zero(sizeof *red * half * half);
+    float *luma = mem_alloc(sizeof *luma * side * side), *blue = mem_zero(sizeof *blue * half * half),
+          *red = mem_zero(sizeof *red * half * half);
     for (int y = 0; y < side; y++) {
         for (int x = 0; x < side; x++) {
             const uint8_t *p = rgb + 3 * ((size_t)MIN(y, size - 1) * size + MIN(x, size - 1));

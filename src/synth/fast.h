@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Marks functions whose loops are worth a second copy for wider vectors, chosen when the program starts. AVX2 alone brings no
- * fused multiply-add, so both copies give the same bits. Private to src/synth.
+ * Marks functions whose loops are worth a second copy for wider vectors, chosen when the program starts. AVX2 alone
+ * brings no fused multiply-add, so both copies give the same bits. Private to src/synth.
  */
 #ifndef JIG_SYNTH_FAST_H
 #define JIG_SYNTH_FAST_H

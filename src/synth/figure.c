@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Choosing and dressing one figure: a textured body, a shape dressed in fabrics, a body or a puppet by code, a cut-out puppet; and
- * the style in which it is drawn.
+ * Choosing and dressing one figure: a textured body, a shape dressed in fabrics, a body or a puppet by code, a cut-out
+ * puppet; and the style in which it is drawn.
  */
 #include "synth/drawn_body.h"
 #include "synth/scene.h"
@@ -29,7 +29,8 @@ void figure_skin_colour(Rng *r, float rgb[3])
 
 void figure_hair_colour(Rng *r, float rgb[3])
 {
-    static const float colours[7][3] = {{28, 22, 20}, {60, 40, 28}, {105, 72, 45}, {190, 150, 90}, {150, 70, 35}, {170, 170, 170}, {235, 215, 160}};
+    static const float colours[7][3] = {{28, 22, 20},  {60, 40, 28},    {105, 72, 45},  {190, 150, 90},
+                                        {150, 70, 35}, {170, 170, 170}, {235, 215, 160}};
     if (rng_chance(r, 0.08f))
         colour_hsv(rng_float(r), 0.7f, 220, rgb);
     else

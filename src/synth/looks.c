@@ -3,7 +3,8 @@
  * The inventory of a looks folder (bodies/ figures/ backgrounds/ fabrics/, each optional) and of a folder of
  * puppet characters; the split into training and held-out looks; reading on first use.
  * Held out is every tenth name of each sub-folder in sorted order (index % 10 == 9); the views of one place, named
- * hdri_PLACE_K, count as one, and a cut-out goes with the body of its name. Fabrics are not split: a swatch is no identity.
+ * hdri_PLACE_K, count as one, and a cut-out goes with the body of its name. Fabrics are not split: a swatch is no
+ * identity.
  */
 #include "synth/looks.h"
 #include "synth/puppet.h"
@@ -146,10 +147,12 @@ static void read_cameras(Looks *l, const char *looks)
         return;
     for (int i = 0; i < l->places.n; i++) {
         Asset *a = &l->places.at[i];
-        char *at = strstr(text, arena_printf(l->arena, "backgrounds/%s.", a->name)), *end = at ? strchr(at, '\n') : NULL;
+        char *at = strstr(text, arena_printf(l->arena, "backgrounds/%s.", a->name)),
+             *end = at ? strchr(at, '\n') : NULL;
         char *pitch = at ? strstr(at, " pitch ") : NULL;
         float p, f;
-        if (pitch && (!end || pitch < end) && sscanf(pitch, " pitch %f fov %f", &p, &f) == 2 && fabsf(p) < 30 && f > 20 && f < 100) {
+        if (pitch && (!end || pitch < end) && sscanf(pitch, " pitch %f fov %f", &p, &f) == 2 && fabsf(p) < 30 &&
+            f > 20 && f < 100) {
             a->pitch = p;
             a->fov = f;
         }
@@ -293,7 +296,8 @@ static const void *get(Looks *l, Asset *a, int limit)
                 const char *slash = strrchr(a->path, '/');
                 a->skin = arena_alloc(l->arena, sizeof *a->skin);
                 a->skin->kind = ASSET_TEXTURE;
-                a->skin->path = arena_printf(l->arena, "%.*s/%s", (int)(slash - a->path), a->path, ((Mesh *)a->data)->texture);
+                a->skin->path =
+                    arena_printf(l->arena, "%.*s/%s", (int)(slash - a->path), a->path, ((Mesh *)a->data)->texture);
             }
             __atomic_store_n(&a->state, a->data ? 1 : 2, __ATOMIC_RELEASE);
         }
@@ -307,6 +311,7 @@ const struct Puppet *looks_puppet(Looks *l, Asset *a) { return get(l, a, l->text
 
 const Texture *looks_texture(Looks *l, Asset *a)
 {
-    bool place = (a >= l->places.at && a < l->places.at + l->places.n) || (a >= l->painted.at && a < l->painted.at + l->painted.n);
+    bool place = (a >= l->places.at && a < l->places.at + l->places.n) ||
+                 (a >= l->painted.at && a < l->painted.at + l->painted.n);
     return get(l, a, place ? l->place_limit : l->texture_limit);
 }

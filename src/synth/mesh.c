@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What every figure's mesh needs once it is known: welded normals, weights in falling order, the part of each triangle, skirts
- * bound so that they do not tear, texture density. Used by the BODY1 loader and by the bodies made by code.
+ * What every figure's mesh needs once it is known: welded normals, weights in falling order, the part of each triangle,
+ * skirts bound so that they do not tear, texture density. Used by the BODY1 loader and by the bodies made by code.
  */
 #include "synth/synth_internal.h"
 
@@ -72,7 +72,8 @@ static void weld(const Mesh *m, int *first)
 static void make_normals(Mesh *m, const int *first)
 {
     for (int t = 0; t < m->n_tris; t++) {
-        Vec3 a = vec3_from(m->pos[m->tri[t][0]]), b = vec3_from(m->pos[m->tri[t][1]]), c = vec3_from(m->pos[m->tri[t][2]]);
+        Vec3 a = vec3_from(m->pos[m->tri[t][0]]), b = vec3_from(m->pos[m->tri[t][1]]),
+             c = vec3_from(m->pos[m->tri[t][2]]);
         Vec3 n = vec3_cross(vec3_sub(b, a), vec3_sub(c, a)); /* twice the area: larger faces count more */
         float area = vec3_length(n);
         for (int k = 0; k < 3; k++)
@@ -121,7 +122,8 @@ static void pack(Mesh *m, int v, float w[SYNTH_JOINTS])
         m->weight[v][k] = sum > 0 ? m->weight[v][k] / sum : k == 0;
 }
 
-/* Mixes every vertex's weights with its neighbours': joints bend over a hand's breadth and not along one ring of edges. */
+/* Mixes every vertex's weights with its neighbours': joints bend over a hand's breadth and not along one ring of edges.
+ */
 static void smooth_weights(Mesh *m, const int *first, int rounds)
 {
     size_t n = m->n_verts;
@@ -155,8 +157,9 @@ static void smooth_weights(Mesh *m, const int *first, int rounds)
     mem_free(count);
 }
 
-/* The height of a skirt's hem: the lowest triangles that span from the left leg's flesh to the right leg's. Trousers have
- * almost none below the crotch; 10 is well above what they show. Returns the hips' height when there is no skirt. */
+/* The height of a skirt's hem: the lowest triangles that span from the left leg's flesh to the right leg's. Trousers
+ * have almost none below the crotch; 10 is well above what they show. Returns the hips' height when there is no skirt.
+ */
 static float find_hem(const Mesh *m)
 {
     float hip = m->rest[JOINT_L_HIP][1], knee = m->rest[JOINT_L_KNEE][1], hem = hip;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Tubes, balls, caps and boxes for bodies made by code.
+ * Tubes, balls, caps and boxes for bodies made by code: grids of vertices, wound so that their outer side is in front.
+ * A tube may change from joint to joint and from material to material along its rings; that is how an arm with a sleeve
+ * is one smooth piece.
  */
 #include "synth/mesh_build.h"
 
@@ -66,14 +68,16 @@ void build_tube(Builder *b, const Ring *ring, int n, int sides, Vec3 front, uint
         material[r] = ring[r].material;
         for (int i = 0; i <= sides; i++) {
             float angle = 2 * (float)M_PI * i / sides;
-            Vec3 p = vec3_add(ring[r].at, vec3_add(vec3_scale(across, ring[r].a * cosf(angle)), vec3_scale(ahead, ring[r].b * sinf(angle))));
+            Vec3 p = vec3_add(ring[r].at, vec3_add(vec3_scale(across, ring[r].a * cosf(angle)),
+                                                   vec3_scale(ahead, ring[r].b * sinf(angle))));
             add_vertex(b, p, angle * 0.1f, length, ring[r].first, ring[r].second, ring[r].share);
         }
     }
     add_grid(b, base, n, sides, part, material);
     for (int end = 0; end < 2; end++) { /* fans close the ends */
         const Ring *k = &ring[end ? n - 1 : 0];
-        int centre = add_vertex(b, k->at, 0, end ? length : 0, k->first, k->second, k->share), row = base + (end ? (n - 1) * (sides + 1) : 0);
+        int centre = add_vertex(b, k->at, 0, end ? length : 0, k->first, k->second, k->share),
+            row = base + (end ? (n - 1) * (sides + 1) : 0);
         for (int i = 0; i < sides; i++)
             add_triangle(b, centre, row + (end ? i + 1 : i), row + (end ? i : i + 1), part, k->material);
     }
@@ -115,7 +119,10 @@ void build_box_between(Builder *b, Vec3 from, Vec3 to, float wide, float deep, i
     float size[3] = {wide, 0.5f * vec3_length(along), deep};
     Vec3 centre = vec3_scale(vec3_add(from, to), 0.5f);
     for (int s = 0; s < 6; s++) {
-        int axis = side[s][0] ? 0 : side[s][1] ? 1 : 2, u = (axis + 1) % 3, v = (axis + 2) % 3, sign = side[s][axis], base = b->n_verts;
+        int axis = side[s][0]   ? 0
+                   : side[s][1] ? 1
+                                : 2,
+            u = (axis + 1) % 3, v = (axis + 2) % 3, sign = side[s][axis], base = b->n_verts;
         for (int k = 0; k < 4; k++) {
             float q[3];
             q[axis] = sign * size[axis];
@@ -131,7 +138,8 @@ void build_box_between(Builder *b, Vec3 from, Vec3 to, float wide, float deep, i
 
 void build_box(Builder *b, Vec3 at, Vec3 half, int joint, Piece piece)
 {
-    build_box_between(b, vec3(at.x, at.y - half.y, at.z), vec3(at.x, at.y + half.y, at.z), half.x, half.z, joint, piece);
+    build_box_between(b, vec3(at.x, at.y - half.y, at.z), vec3(at.x, at.y + half.y, at.z), half.x, half.z, joint,
+                      piece);
 }
 
 Mesh *build_finish(Builder *b, const Pose rest)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pairs of pictures with their truth (synth.h): draws what scene.c decided. Source and target share figure, camera, place, light
- * and colours; only the source gets the wear of a file.
+ * Pairs of pictures with their truth (synth.h): draws what scene.c decided. Source and target share figure, camera,
+ * place, light and colours; only the source gets the wear of a file.
  */
 #include "synth/render.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Views of pictures, noise, and the flat kinds of places: plain, gradient, noise, pattern. Rooms, streets and stages: room.c.
+ * Views of pictures, noise, and the flat kinds of places: plain, gradient, noise, pattern. Rooms, streets and stages:
+ * room.c.
  */
 #include "synth/fast.h"
 #include "synth/place.h"
@@ -130,7 +131,8 @@ static void make_gradient(Rng *r, int size, bool round, uint8_t *rgb)
     for (int y = 0; y < size; y++)
         for (int x = 0; x < size; x++) {
             float u = (float)x / size - cx, v = (float)y / size - cy;
-            float t = round ? 1.3f * sqrtf(u * u + v * v) : 0.5f + 0.7f * ((x - 0.5f * size) * dx + (y - 0.5f * size) * dy);
+            float t =
+                round ? 1.3f * sqrtf(u * u + v * v) : 0.5f + 0.7f * ((x - 0.5f * size) * dx + (y - 0.5f * size) * dy);
             place_put_mix(rgb + 3 * ((size_t)y * size + x), a, b, CLAMP(t, 0.0f, 1.0f), 1);
         }
 }
@@ -145,7 +147,8 @@ static void make_noise(Rng *r, const NoiseField *n, int size, uint8_t *rgb)
     float contrast = rng_range(r, 1, 4);
     for (int y = 0; y < size; y++)
         for (int x = 0; x < size; x++) {
-            float t = noise_read(n, u0 + x * scale, v0 + y * scale) / 128 - 1, q = CLAMP(0.5f + contrast * t, 0.0f, 1.0f);
+            float t = noise_read(n, u0 + x * scale, v0 + y * scale) / 128 - 1,
+                  q = CLAMP(0.5f + contrast * t, 0.0f, 1.0f);
             float m[3];
             for (int k = 0; k < 3; k++)
                 m[k] = a[k] + q * (b[k] - a[k]);
@@ -224,7 +227,8 @@ void place_make(PlaceKind kind, Rng *r, const NoiseField *n, const Camera *c, in
     case PLACE_STAGE: place_make_stage(r, n, c, size, rgb); return;
     default:
         if (rng_chance(r, 0.35f))
-            memset(plain, 0, sizeof plain), plain[0] = plain[1] = plain[2] = rng_chance(r, 0.7f) ? rng_range(r, 225, 255) : rng_range(r, 5, 140);
+            memset(plain, 0, sizeof plain),
+                plain[0] = plain[1] = plain[2] = rng_chance(r, 0.7f) ? rng_range(r, 225, 255) : rng_range(r, 5, 140);
         else
             place_colour(r, 30, 250, plain);
         for (int i = 0; i < size * size; i++)

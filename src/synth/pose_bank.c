@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The bank of captured poses, and mixtures of them: the trunk of one frame with arms and legs of others, each turned with the
- * part it hangs on.
+ * The bank of captured poses, and mixtures of them: the trunk of one frame with arms and legs of others, each turned
+ * with the part it hangs on.
  */
 #include "synth/poses.h"
 
@@ -122,7 +122,8 @@ static void pick(const PoseBank *b, Rng *r, PoseFrame *out)
 }
 
 /* Hangs the chain of n joints after `root` of `from` onto `to`: positions in `from`'s frame, carried into `to`'s. */
-static void graft(PoseFrame *to, const PoseFrame *from, const int *chain, int n, int root, void (*frame)(const Pose, float[3][3]))
+static void graft(PoseFrame *to, const PoseFrame *from, const int *chain, int n, int root,
+                  void (*frame)(const Pose, float[3][3]))
 {
     float a[3][3], b[3][3];
     frame(from->p, a);
@@ -138,7 +139,8 @@ static void graft(PoseFrame *to, const PoseFrame *from, const int *chain, int n,
 void poses_draw(const PoseBank *b, Rng *r, PoseFrame *out)
 {
     static const int arms[2][2] = {{JOINT_L_ELBOW, JOINT_L_WRIST}, {JOINT_R_ELBOW, JOINT_R_WRIST}};
-    static const int legs[2][3] = {{JOINT_L_KNEE, JOINT_L_ANKLE, JOINT_L_TOE}, {JOINT_R_KNEE, JOINT_R_ANKLE, JOINT_R_TOE}};
+    static const int legs[2][3] = {{JOINT_L_KNEE, JOINT_L_ANKLE, JOINT_L_TOE},
+                                   {JOINT_R_KNEE, JOINT_R_ANKLE, JOINT_R_TOE}};
     PoseFrame other;
     pick(b, r, out);
     bool mixed = rng_chance(r, 0.5f);

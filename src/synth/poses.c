@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Poses for pairs (spec/articulated.md section 7): captured frames, arms and legs mixed between them, and poses by joint angles.
+ * Poses for pairs (spec/articulated.md section 7): captured frames, arms and legs mixed between them, and poses by
+ * joint angles.
  */
 #include "synth/place.h"
 #include "synth/poses.h"
 
 #include <string.h>
 
-/* ---- by joint angles ------------------------------------------------------------------------------------------------- */
+/* ---- by joint angles
+ * ------------------------------------------------------------------------------------------------- */
 static void put(Pose p, int j, Vec3 v)
 {
     p[j][0] = v.x;
@@ -26,9 +28,10 @@ typedef struct Angles {
     float leg_out[2], leg_front[2], knee[2];
 } Angles;
 
-/* Arm: hangs down at 0, `out` lifts it sideways, `front` turns that plane forward; the elbow bends towards `bend_turn` between
- * the front (0) and the mid-line (+) or the outside (-). */
-static void pose_arm(Pose p, const Mat3 *chest, int shoulder, float side, float out, float front, float bend, float turn)
+/* Arm: hangs down at 0, `out` lifts it sideways, `front` turns that plane forward; the elbow bends towards `bend_turn`
+ * between the front (0) and the mid-line (+) or the outside (-). */
+static void pose_arm(Pose p, const Mat3 *chest, int shoulder, float side, float out, float front, float bend,
+                     float turn)
 {
     Vec3 d = vec3(side * sinf(out) * cosf(front), -cosf(out), sinf(out) * sinf(front));
     Vec3 fore = vec3_unit(vec3(-side * sinf(turn), 0.35f * sinf(out), cosf(turn)));
@@ -54,21 +57,27 @@ static void pose_leg(Pose p, const Mat3 *pelvis, int hip, int toe, float side, f
 
 static void pose_from(const Angles *a, PoseFrame *out)
 {
-    Mat3 lean = mat3_turn(vec3(1, 0, 0), a->lean), side = mat3_turn(vec3(0, 0, 1), -a->side), twist = mat3_turn(vec3(0, 1, 0), a->twist);
+    Mat3 lean = mat3_turn(vec3(1, 0, 0), a->lean), side = mat3_turn(vec3(0, 0, 1), -a->side),
+         twist = mat3_turn(vec3(0, 1, 0), a->twist);
     Mat3 chest = mat3_mul(&lean, &side), pelvis = mat3_turn(vec3(1, 0, 0), 0.25f * a->lean);
     chest = mat3_mul(&chest, &twist);
     float (*p)[3] = out->p;
     memset(p, 0, sizeof out->p);
     put(p, JOINT_CHEST, step(p, JOINT_PELVIS, mat3_apply(&chest, vec3(0, 1, 0.03f)), 0.30f));
     put(p, JOINT_NECK, step(p, JOINT_CHEST, mat3_apply(&chest, vec3(0, 1, 0)), 0.21f));
-    put(p, JOINT_HEAD, step(p, JOINT_NECK, mat3_apply(&chest, vec3_sub(vec3_from(motion_rest[JOINT_HEAD]), vec3_from(motion_rest[JOINT_NECK]))), 0.10f));
+    put(p, JOINT_HEAD,
+        step(p, JOINT_NECK,
+             mat3_apply(&chest, vec3_sub(vec3_from(motion_rest[JOINT_HEAD]), vec3_from(motion_rest[JOINT_NECK]))),
+             0.10f));
     put(p, JOINT_L_SHOULDER, step(p, JOINT_NECK, mat3_apply(&chest, vec3(0.94f, -0.34f, 0)), 0.18f));
     put(p, JOINT_R_SHOULDER, step(p, JOINT_NECK, mat3_apply(&chest, vec3(-0.94f, -0.34f, 0)), 0.18f));
     put(p, JOINT_L_HIP, mat3_apply(&pelvis, vec3(0.1f, -0.04f, 0)));
     put(p, JOINT_R_HIP, mat3_apply(&pelvis, vec3(-0.1f, -0.04f, 0)));
     for (int s = 0; s < 2; s++) {
-        pose_arm(p, &chest, s ? JOINT_R_SHOULDER : JOINT_L_SHOULDER, s ? -1 : 1, a->arm_out[s], a->arm_front[s], a->bend[s], a->bend_turn[s]);
-        pose_leg(p, &pelvis, s ? JOINT_R_HIP : JOINT_L_HIP, s ? JOINT_R_TOE : JOINT_L_TOE, s ? -1 : 1, a->leg_out[s], a->leg_front[s], a->knee[s]);
+        pose_arm(p, &chest, s ? JOINT_R_SHOULDER : JOINT_L_SHOULDER, s ? -1 : 1, a->arm_out[s], a->arm_front[s],
+                 a->bend[s], a->bend_turn[s]);
+        pose_leg(p, &pelvis, s ? JOINT_R_HIP : JOINT_L_HIP, s ? JOINT_R_TOE : JOINT_L_TOE, s ? -1 : 1, a->leg_out[s],
+                 a->leg_front[s], a->knee[s]);
     }
     out->lift = 0;
 }

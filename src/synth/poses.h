@@ -20,6 +20,7 @@ void poses_close(PoseBank *b);
 
 void poses_stand(Rng *r, PoseFrame *out);                     /* upright, arms down, bent, or on the hips */
 void poses_invent(Rng *r, PoseFrame *out);                    /* any plausible pose, by joint angles */
-void poses_draw(const PoseBank *b, Rng *r, PoseFrame *out);   /* captured, arms and legs mixed between frames; mirrored at random */
+/* Captured, arms and legs mixed between frames, mirrored at random. */
+void poses_draw(const PoseBank *b, Rng *r, PoseFrame *out);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Cut-out puppets as flat meshes. The picture is cut into cells; each opaque cell goes to the bone that reaches it first, where
- * every bone spreads through the figure (never across empty ground) at a speed given by how thick its flesh is. Cells of bones
- * that do not follow each other in the body share no vertices, so a forearm comes off the hip it lay upon. Along a limb the
- * shares pass smoothly from bone to bone.
+ * Cut-out puppets as flat meshes. The picture is cut into cells; each opaque cell goes to the bone that reaches it
+ * first, where every bone spreads through the figure (never across empty ground) at a speed given by how thick its
+ * flesh is. Cells of bones that do not follow each other in the body share no vertices, so a forearm comes off the hip
+ * it lay upon. Along a limb the shares pass smoothly from bone to bone.
  */
 #include "synth/puppet_internal.h"
 
@@ -72,8 +72,10 @@ static void find_cells(Cells *c, const uint8_t *rgba, int w, int h)
 static void seed(Cells *c, int bone, const float from[2], const float to[2])
 {
     for (int i = 0; i <= 60; i++) {
-        int x = (int)((from[0] + (to[0] - from[0]) * i / 60) / c->size), y = (int)((from[1] + (to[1] - from[1]) * i / 60) / c->size);
-        if (x < 0 || y < 0 || x >= c->w || y >= c->h || c->cost[y * c->w + x] < 0 || (c->cost[y * c->w + x] == 0 && bone == 0))
+        int x = (int)((from[0] + (to[0] - from[0]) * i / 60) / c->size),
+            y = (int)((from[1] + (to[1] - from[1]) * i / 60) / c->size);
+        if (x < 0 || y < 0 || x >= c->w || y >= c->h || c->cost[y * c->w + x] < 0 ||
+            (c->cost[y * c->w + x] == 0 && bone == 0))
             continue;
         c->cost[y * c->w + x] = 0;
         c->bone[y * c->w + x] = bone;
@@ -263,11 +265,13 @@ Puppet *puppet_make(const PuppetDrawing *d, const uint8_t *rgba, int w, int h, i
     return p;
 }
 
-/* ---- posing ------------------------------------------------------------------------------------------------------------- */
+/* ---- posing
+ * ------------------------------------------------------------------------------------------------------------- */
 /* v -> turn v + shift takes `from` to `to`, turned by the bone's turn and stretched along the bone only. */
 static void map_bone(Posed *out, int joint, Vec3 from, Vec3 rest, Vec3 to, Vec3 now, float across, float depth)
 {
-    float n = MAX(sqrtf(rest.x * rest.x + rest.y * rest.y), 1e-4f), m = MAX(sqrtf(now.x * now.x + now.y * now.y), 1e-4f);
+    float n = MAX(sqrtf(rest.x * rest.x + rest.y * rest.y), 1e-4f),
+          m = MAX(sqrtf(now.x * now.x + now.y * now.y), 1e-4f);
     float ux = rest.x / n, uy = rest.y / n, vx = now.x / m, vy = now.y / m, s = m / n;
     /* rows: now (x) s rest + across * now_normal (x) rest_normal */
     float a = vx * s * ux + across * vy * uy, b = vx * s * uy - across * vy * ux;
@@ -279,7 +283,12 @@ static void map_bone(Posed *out, int joint, Vec3 from, Vec3 rest, Vec3 to, Vec3 
 
 static Vec3 flat(const Pose p, int a, int b) { return vec3(p[b][0] - p[a][0], p[b][1] - p[a][1], 0); }
 static Vec3 spot(const Pose p, int j) { return vec3(p[j][0], p[j][1], 0); }
-static Vec3 carry(const Posed *p, int map, Vec3 v) { Vec3 o = vec3_add(mat3_apply(&p->turn[map], v), p->shift[map]); o.z = 0; return o; }
+static Vec3 carry(const Posed *p, int map, Vec3 v)
+{
+    Vec3 o = vec3_add(mat3_apply(&p->turn[map], v), p->shift[map]);
+    o.z = 0;
+    return o;
+}
 
 /* The bone's length on the sheet: the drawing's, foreshortened as the pose's bone is; never less than four tenths. */
 static Vec3 sheet_vector(const Pose rest, const Pose pose, int a, int b, float stretch)
@@ -303,14 +312,15 @@ static void pose_limb(const Mesh *m, const Pose pose, int root, int a, float bia
     for (int i = 0; i < 2; i++) {
         Vec3 now = sheet_vector(rest, pose, a + i, a + i + 1, 1);
         out->joint[a + i] = at;
-        map_bone(out, a + i, spot(rest, a + i), flat(rest, a + i, a + i + 1), at, now, 1, layer_depth(pose, a + i, a + i + 1, bias + 0.002f * i));
+        map_bone(out, a + i, spot(rest, a + i), flat(rest, a + i, a + i + 1), at, now, 1,
+                 layer_depth(pose, a + i, a + i + 1, bias + 0.002f * i));
         at = vec3_add(at, now);
     }
     out->joint[a + 2] = at;
     out->turn[a + 2] = out->turn[a + 1];
     /* the end follows its limb's turn without its stretch */
-    map_bone(out, a + 2, spot(rest, a + 2), vec3_unit(flat(rest, a + 1, a + 2)), at, vec3_unit(vec3_sub(at, out->joint[a + 1])), 1,
-             layer_depth(pose, a + 2, a + 2, bias + 0.004f));
+    map_bone(out, a + 2, spot(rest, a + 2), vec3_unit(flat(rest, a + 1, a + 2)), at,
+             vec3_unit(vec3_sub(at, out->joint[a + 1])), 1, layer_depth(pose, a + 2, a + 2, bias + 0.004f));
 }
 
 static void pose_foot(const Mesh *m, const Pose pose, int ankle, int toe, Posed *out)
@@ -330,7 +340,8 @@ void puppet_pose(const Mesh *m, const Pose pose, const Bearing *b, float lift, P
     const float (*rest)[3] = m->rest;
     memset(out, 0, sizeof *out);
     Vec3 hips = vec3_scale(vec3_add(spot(rest, JOINT_L_HIP), spot(rest, JOINT_R_HIP)), 0.5f);
-    Vec3 now_hips = vec3(0.5f * (pose[JOINT_L_HIP][0] + pose[JOINT_R_HIP][0]), 0.5f * (pose[JOINT_L_HIP][1] + pose[JOINT_R_HIP][1]), 0);
+    Vec3 now_hips = vec3(0.5f * (pose[JOINT_L_HIP][0] + pose[JOINT_R_HIP][0]),
+                         0.5f * (pose[JOINT_L_HIP][1] + pose[JOINT_R_HIP][1]), 0);
     Vec3 spine = vec3_sub(spot(rest, JOINT_NECK), hips), lean = vec3_sub(spot(pose, JOINT_NECK), now_hips);
     lean = vec3_scale(vec3_unit(lean), vec3_length(spine) * CLAMP(vec3_length(lean) / 0.54f, 0.6f, 1.0f));
     Vec3 low = vec3_unit(vec3_mix(lean, vec3(0, vec3_length(lean), 0), 0.5f)); /* the hips tilt half as much */
@@ -340,11 +351,13 @@ void puppet_pose(const Mesh *m, const Pose pose, const Bearing *b, float lift, P
     out->joint[JOINT_PELVIS] = carry(out, JOINT_PELVIS, spot(rest, JOINT_PELVIS));
     out->joint[JOINT_CHEST] = carry(out, JOINT_CHEST, spot(rest, JOINT_CHEST));
     out->joint[JOINT_NECK] = carry(out, JOINT_CHEST, spot(rest, JOINT_NECK));
-    Vec3 nod = vec3_scale(vec3_unit(flat(pose, JOINT_NECK, JOINT_HEAD)), 1), was = vec3_unit(flat(rest, JOINT_NECK, JOINT_HEAD));
+    Vec3 nod = vec3_scale(vec3_unit(flat(pose, JOINT_NECK, JOINT_HEAD)), 1),
+         was = vec3_unit(flat(rest, JOINT_NECK, JOINT_HEAD));
     nod = vec3_unit(vec3_mix(vec3_unit(lean), nod, 0.5f)); /* where the drawing's own neck points counts as straight */
     Mat3 head = mat3_align(vec3(0, 1, 0), vec3_unit(vec3(nod.x, nod.y, 0)), 1);
     Vec3 turned = mat3_apply(&head, was);
-    map_bone(out, JOINT_HEAD, spot(rest, JOINT_NECK), was, out->joint[JOINT_NECK], vec3_scale(turned, b->head_scale), b->head_scale, 0.006f);
+    map_bone(out, JOINT_HEAD, spot(rest, JOINT_NECK), was, out->joint[JOINT_NECK], vec3_scale(turned, b->head_scale),
+             b->head_scale, 0.006f);
     out->turn[JOINT_NECK] = out->turn[JOINT_HEAD];
     out->shift[JOINT_NECK] = out->shift[JOINT_HEAD];
     out->joint[JOINT_HEAD] = carry(out, JOINT_HEAD, spot(rest, JOINT_HEAD));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Files of puppets: NAME.png with NAME.joints (looks/figures/README.txt), and characters of AnimatedDrawings (char_cfg.yaml with
- * texture.png and mask.png, 16 joints). Joints come out in DMOT's order, in pixels, with the crown of the head.
+ * Files of puppets: NAME.png with NAME.joints (looks/figures/README.txt), and characters of AnimatedDrawings
+ * (char_cfg.yaml with texture.png and mask.png, 16 joints). Joints come out in DMOT's order, in pixels, with the crown
+ * of the head.
  */
 #include "media/media.h"
 #include "synth/puppet_internal.h"
@@ -75,7 +76,8 @@ static bool read_character(PuppetDrawing *d, const char *text, Err *e)
     return true;
 }
 
-/* What the 16 joints lack: the neck between shoulders and head, toes in front of the feet, the crown of the head in the mask. */
+/* What the 16 joints lack: the neck between shoulders and head, toes in front of the feet, the crown of the head in the
+ * mask. */
 static void complete_character(PuppetDrawing *d, const Picture *p)
 {
     float (*j)[2] = d->joint;
@@ -98,7 +100,8 @@ static bool load_masked(const char *folder, Picture *p, Err *e)
 {
     Arena *a = arena_create();
     Picture mask = {0};
-    bool ok = picture_load(arena_printf(a, "%s/texture.png", folder), p, e) && picture_load(arena_printf(a, "%s/mask.png", folder), &mask, e);
+    bool ok = picture_load(arena_printf(a, "%s/texture.png", folder), p, e) &&
+              picture_load(arena_printf(a, "%s/mask.png", folder), &mask, e);
     if (ok && (mask.w != p->w || mask.h != p->h))
         ok = err_set(e, "%s: mask.png is %d x %d, texture.png %d x %d", folder, mask.w, mask.h, p->w, p->h);
     for (size_t i = 0; ok && i < (size_t)p->w * p->h; i++)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Triangles to samples: vertices are projected and lit, then every triangle marks the samples it covers at twice the size of
- * the picture (four a pixel, so edges are clean) with its number and 1/depth, which is linear on the screen. Colours are
- * found afterwards for the samples that remain visible (shade.c), so overdraw costs little.
- * Both sides of a triangle are drawn (skirts and sleeves are open); light sees the side that faces the camera.
+ * Triangles to samples: vertices are projected and lit, then every triangle marks the samples it covers at twice the
+ * size of the picture (four a pixel, so edges are clean) with its number and 1/depth, which is linear on the screen.
+ * Colours are found afterwards for the samples that remain visible (shade.c), so overdraw costs little. Both sides of a
+ * triangle are drawn (skirts and sleeves are open); light sees the side that faces the camera.
  */
 #include "synth/fast.h"
 #include "synth/synth_internal.h"
@@ -115,8 +115,8 @@ SYNTH_INLINE bool solid(const Texture *t, int level, const Mesh *m, const uint16
     return rgba[3] >= 128;
 }
 
-/* Narrows the row's span [*x0, *x1] (offsets from its first sample) to where w + offset * step >= -tolerance. `inverse` is
- * 1 / step. The tolerance closes seams between neighbours; where both claim a sample the depth decides. */
+/* Narrows the row's span [*x0, *x1] (offsets from its first sample) to where w + offset * step >= -tolerance. `inverse`
+ * is 1 / step. The tolerance closes seams between neighbours; where both claim a sample the depth decides. */
 SYNTH_INLINE void narrow(float w, float step, float inverse, float *x0, float *x1)
 {
     const float tolerance = 1e-4f;
@@ -139,11 +139,13 @@ SYNTH_INLINE void fill(Layer *l, const Mesh *m, int t, const Texture *cut, int c
     int x0 = (int)MAX(fx0 + 0.49f, 0.0f), x1 = (int)CLAMP(fx1 + 0.51f, 0.0f, (float)l->w) - 1;
     int y0 = (int)MAX(fy0 + 0.49f, 0.0f), y1 = (int)CLAMP(fy1 + 0.51f, 0.0f, (float)l->h) - 1;
     float area = (b->x - a->x) * (c->y - a->y) - (c->x - a->x) * (b->y - a->y);
-    if (x0 > x1 || y0 > y1 || fabsf(area) < 1e-6f || (area > 0 && !m->two_sided) || a->iz <= 0 || b->iz <= 0 || c->iz <= 0)
+    if (x0 > x1 || y0 > y1 || fabsf(area) < 1e-6f || (area > 0 && !m->two_sided) || a->iz <= 0 || b->iz <= 0 ||
+        c->iz <= 0)
         return;
     /* barycentric coordinates on the screen: positive inside, whichever way the triangle turns; and their steps */
     float inv = 1 / area, px = x0 + 0.5f, py = y0 + 0.5f;
-    float bx = (c->y - a->y) * inv, by = -(c->x - a->x) * inv, cx = -(b->y - a->y) * inv, cy = (b->x - a->x) * inv, ax = -bx - cx;
+    float bx = (c->y - a->y) * inv, by = -(c->x - a->x) * inv, cx = -(b->y - a->y) * inv, cy = (b->x - a->x) * inv,
+          ax = -bx - cx;
     float row_b = (px - a->x) * bx + (py - a->y) * by, row_c = (px - a->x) * cx + (py - a->y) * cy;
     float inverse_a = ax != 0 ? 1 / ax : 0, inverse_b = bx != 0 ? 1 / bx : 0, inverse_c = cx != 0 ? 1 / cx : 0;
     float dzb = b->iz - a->iz, dzc = c->iz - a->iz, dz = bx * dzb + cx * dzc;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One picture: place, second person, shadow, figure in its style, labels. The order is that of paint: what is behind first.
+ * One picture: place, second person, shadow, figure in its style, labels. The order is that of paint: what is behind
+ * first.
  */
 #include "synth/render.h"
 #include "synth/style.h"
@@ -65,7 +66,8 @@ static void blend(const uint8_t *rgba, size_t pixels, uint8_t *rgb)
 static void draw_figure(SynthWork *w, const Scene *s, const Figure *f, const Posed *posed, Layer *layer, int size)
 {
     skin_figure(w, f->mesh, posed);
-    raster_draw(layer, f->mesh, &f->dress, &s->camera, &s->light, (const float (*)[3])w->pos, (const float (*)[3])w->normal);
+    raster_draw(layer, f->mesh, &f->dress, &s->camera, &s->light, (const float(*)[3])w->pos,
+                (const float(*)[3])w->normal);
     shade_picture(layer, f->mesh, &f->dress, &s->camera, size, w->rgba, w->parts);
     if (f->levels > 1 && f->style != STYLE_FLAT)
         style_posterise(f->levels, (size_t)size * size, 4, w->rgba);
@@ -150,7 +152,8 @@ static void note_joints(const Scene *s, const Posed *posed, int size, SynthPictu
 }
 
 /* The figure in its pose over the place with its shadow; labels. */
-void render_picture(SynthWork *w, const Scene *s, const Posed *posed, int which, int size, const uint8_t *place, SynthPicture *out)
+void render_picture(SynthWork *w, const Scene *s, const Posed *posed, int which, int size, const uint8_t *place,
+                    SynthPicture *out)
 {
     size_t pixels = (size_t)size * size;
     draw_figure(w, s, &s->figure, posed, &w->layer[which], size);

@@ -23,6 +23,7 @@ void work_destroy(SynthWork *w);
 /* The place with its second person, and the light brought near to it. rgb [size][size][3] */
 void render_place(SynthSource *src, SynthWork *w, Scene *s, int size, uint8_t *rgb);
 /* The figure in a pose over the place with its shadow, and its labels; into w->layer[which]. */
-void render_picture(SynthWork *w, const Scene *s, const Posed *posed, int which, int size, const uint8_t *place, SynthPicture *out);
+void render_picture(SynthWork *w, const Scene *s, const Posed *posed, int which, int size,
+                    const uint8_t *place, SynthPicture *out);
 
 #endif

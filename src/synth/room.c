@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Places with a floor by code: a room (floor, wall, skirting, window, pictures), a street (sky, houses, ground), a stage (dark,
- * with beams of coloured light). The floor lies at y = 0 of the dancer's world, so feet stand on it.
+ * Places with a floor by code: a room (floor, wall, skirting, window, pictures), a street (sky, houses, ground), a
+ * stage (dark, with beams of coloured light). The floor lies at y = 0 of the dancer's world, so feet stand on it.
  */
 #include "synth/place_internal.h"
 
@@ -55,7 +55,8 @@ static void surface_colour(const Surface *s, const NoiseField *n, float u, float
 {
     /* patterns fade where they become finer than pixels */
     float fade = s->kind >= 0 ? CLAMP(1.6f - 0.1f * far * s->scale, 0.0f, 1.0f) : 0;
-    float t = fade > 0 ? s->strength * (0.5f + fade * (place_pattern(s->kind, u * s->scale, v * s->scale) - 0.5f)) : 0.5f * s->strength;
+    float t = fade > 0 ? s->strength * (0.5f + fade * (place_pattern(s->kind, u * s->scale, v * s->scale) - 0.5f))
+                       : 0.5f * s->strength;
     float light = 1 + s->rough * (noise_read(n, s->shift + u * 40, s->shift + v * 40) / 128 - 1);
     for (int k = 0; k < 3; k++)
         out[k] = (s->a[k] + t * (s->b[k] - s->a[k])) * light;
@@ -86,7 +87,8 @@ static void draw_panels(const Panel *p, int n, float u, float v, float out[3])
         if (u < p[i].x0 || u > p[i].x1 || v < p[i].y0 || v > p[i].y1)
             continue;
         float rim = MIN(MIN(u - p[i].x0, p[i].x1 - u), MIN(p[i].y1 - v, p[i].y0 > 0 ? v - p[i].y0 : 1));
-        bool bar = p[i].bars && (fabsf(u - 0.5f * (p[i].x0 + p[i].x1)) < 0.02f || fabsf(v - 0.5f * (p[i].y0 + p[i].y1)) < 0.02f);
+        bool bar = p[i].bars &&
+                   (fabsf(u - 0.5f * (p[i].x0 + p[i].x1)) < 0.02f || fabsf(v - 0.5f * (p[i].y0 + p[i].y1)) < 0.02f);
         memcpy(out, rim < p[i].frame || bar ? p[i].rim : p[i].colour, 3 * sizeof *out);
     }
 }
@@ -179,7 +181,8 @@ void place_make_street(Rng *r, const NoiseField *n, const Camera *c, int size, u
                 w -= floorf(w);
                 bool window = fabsf(u - 0.5f) < 0.5f * h->window && fabsf(w - 0.55f) < 0.25f && h->height - b > 0.4f;
                 for (int k = 0; k < 3; k++)
-                    colour[k] = (window ? h->glass[k] : h->wall[k]) * (0.9f + 0.2f * (noise_read(n, a * 20, b * 20) / 255));
+                    colour[k] =
+                        (window ? h->glass[k] : h->wall[k]) * (0.9f + 0.2f * (noise_read(n, a * 20, b * 20) / 255));
             }
             place_put(o, colour, 1);
         }

@@ -7,19 +7,34 @@
 
 #include <string.h>
 
-enum Stream { STREAM_KIND, STREAM_FIGURE, STREAM_SOURCE, STREAM_TARGET, STREAM_FRAMING, STREAM_PLACE, STREAM_LIGHT, STREAM_GRADE,
-              STREAM_SECOND, STREAMS = 16 };
+enum Stream {
+    STREAM_KIND,
+    STREAM_FIGURE,
+    STREAM_SOURCE,
+    STREAM_TARGET,
+    STREAM_FRAMING,
+    STREAM_PLACE,
+    STREAM_LIGHT,
+    STREAM_GRADE,
+    STREAM_SECOND,
+    STREAMS = 16
+};
 
 static Rng stream(const SynthSource *s, uint64_t index, enum Stream which)
 {
     return rng_make(s->options.seed ^ (s->options.held_out ? 0x68656c64 : 0), index * STREAMS + which);
 }
 
-/* ---- figure and poses -------------------------------------------------------------------------------------------------- */
+/* ---- figure and poses
+ * -------------------------------------------------------------------------------------------------- */
 static void choose_kind(Rng *r, SynthLook *look, SynthStyle *style)
 {
     float a = rng_float(r), b = rng_float(r);
-    *look = a < 0.60f ? LOOK_BODY : a < 0.75f ? LOOK_DRAWN_BODY : a < 0.95f ? LOOK_PUPPET : a < 0.975f ? LOOK_SILHOUETTE : LOOK_BLUE_SCREEN;
+    *look = a < 0.60f    ? LOOK_BODY
+            : a < 0.75f  ? LOOK_DRAWN_BODY
+            : a < 0.95f  ? LOOK_PUPPET
+            : a < 0.975f ? LOOK_SILHOUETTE
+                         : LOOK_BLUE_SCREEN;
     *style = b < 0.72f ? STYLE_PHOTO : b < 0.83f ? STYLE_FLAT : b < 0.92f ? STYLE_INK : STYLE_POSTER;
 }
 
@@ -49,7 +64,8 @@ static void choose_poses(const SynthSource *s, uint64_t index, Scene *out)
     skin_move(&out->posed[1], vec3(aside, 0, ahead));
 }
 
-/* ---- framing ------------------------------------------------------------------------------------------------------------ */
+/* ---- framing
+ * ------------------------------------------------------------------------------------------------------------ */
 typedef struct Box { float x0, y0, x1, y1; } Box;
 
 static void grow(Box *b, const Posed *p)
@@ -66,8 +82,10 @@ static void grow(Box *b, const Posed *p)
 /* What of the world goes where: the point (x, y) of the world at (sx, sy) of the picture, `scale` pixels a metre. */
 typedef struct Aim { float x, y, sx, sy, scale; } Aim;
 
-static const float pair_framing[] = {[FRAME_WHOLE] = 0.58f, [FRAME_SMALL] = 0.1f, [FRAME_BUST] = 0.09f, [FRAME_HALF] = 0.1f, [FRAME_OFF_CENTRE] = 0.13f};
-static const float clip_framing[] = {[FRAME_WHOLE] = 0.82f, [FRAME_SMALL] = 0.06f, [FRAME_BUST] = 0, [FRAME_HALF] = 0.06f, [FRAME_OFF_CENTRE] = 0.06f};
+static const float pair_framing[] = {
+    [FRAME_WHOLE] = 0.58f, [FRAME_SMALL] = 0.1f, [FRAME_BUST] = 0.09f, [FRAME_HALF] = 0.1f, [FRAME_OFF_CENTRE] = 0.13f};
+static const float clip_framing[] = {
+    [FRAME_WHOLE] = 0.82f, [FRAME_SMALL] = 0.06f, [FRAME_BUST] = 0, [FRAME_HALF] = 0.06f, [FRAME_OFF_CENTRE] = 0.06f};
 
 /* Frames the poses of track; a half figure is cut by the first of them. */
 static Aim choose_aim(Rng *r, Scene *s, const Posed *track, int n, const float *framing, int size)
@@ -93,7 +111,8 @@ static Aim choose_aim(Rng *r, Scene *s, const Posed *track, int n, const float *
         /* the lower border cuts between knees and hips, or between hips and chest */
         const Posed *p = &track[0];
         float knee = 0.5f * (p->joint[JOINT_L_KNEE].y + p->joint[JOINT_R_KNEE].y), hip = p->joint[JOINT_PELVIS].y;
-        float cut = s->framing == FRAME_HALF ? knee + rng_float(r) * (hip - knee) : hip + rng_float(r) * 0.7f * (p->joint[JOINT_CHEST].y - hip);
+        float cut = s->framing == FRAME_HALF ? knee + rng_float(r) * (hip - knee)
+                                             : hip + rng_float(r) * 0.7f * (p->joint[JOINT_CHEST].y - hip);
         float top = p->crown.y + rng_range(r, 0.02f, 0.25f) * h;
         a.x = p->joint[JOINT_CHEST].x + 0.06f * h * rng_normal(r);
         a.y = 0.5f * (top + cut);
@@ -122,8 +141,10 @@ static Aim choose_aim(Rng *r, Scene *s, const Posed *track, int n, const float *
     return a;
 }
 
-/* ---- place and camera ----------------------------------------------------------------------------------------------------- */
-/* Moves the centre of projection so that the aim's point is where it should be; `x` is the figure's place to the side. */
+/* ---- place and camera
+ * ----------------------------------------------------------------------------------------------------- */
+/* Moves the centre of projection so that the aim's point is where it should be; `x` is the figure's place to the side.
+ */
 static void aim_camera(Camera *c, const Aim *a, float x)
 {
     Vec3 v = camera_view(c, vec3(a->x + x, a->y, 0));
@@ -131,8 +152,9 @@ static void aim_camera(Camera *c, const Aim *a, float x)
     c->cy = a->sy + c->focal * v.y / v.z;
 }
 
-/* A view taken by a known camera: the dancer must stand on its floor, so the picture is the part of the view around him. Farther
- * away the whole view is needed sooner; the distance grows until feet and frame fit. Returns the dancer's place to the side. */
+/* A view taken by a known camera: the dancer must stand on its floor, so the picture is the part of the view around
+ * him. Farther away the whole view is needed sooner; the distance grows until feet and frame fit. Returns the dancer's
+ * place to the side. */
 static float fit_view(Rng *r, const Asset *place, const Texture *t, const Aim *a, int size, Scene *s)
 {
     float w = t->w[0], h = t->h[0], focal = 0.5f * w / tanf(0.5f * place->fov * (float)M_PI / 180);
@@ -145,7 +167,8 @@ static float fit_view(Rng *r, const Asset *place, const Texture *t, const Aim *a
         c->focal = a->scale * c->distance;
         float step = focal / c->focal; /* texels a pixel */
         aim_camera(c, a, 0);
-        float low_x = size - 0.5f * w / step, high_x = 0.5f * w / step, low_y = size - 0.5f * h / step, high_y = 0.5f * h / step;
+        float low_x = size - 0.5f * w / step, high_x = 0.5f * w / step, low_y = size - 0.5f * h / step,
+              high_y = 0.5f * h / step;
         float miss = MAX(low_y - c->cy, c->cy - high_y);
         if (low_x <= high_x && miss < 0.1f * size) {
             c->cy = CLAMP(c->cy, low_y, high_y);
@@ -217,7 +240,8 @@ static bool choose_place(SynthSource *src, Rng *r, const Aim *a, Scene *s, float
             k++;
         s->setting.kind = k;
         s->setting.floor = k >= PLACE_ROOM || rng_chance(r, 0.4f);
-        static const char *const names[PLACE_KINDS] = {"plain", "gradient", "noise", "pattern", "room", "street", "stage"};
+        static const char *const names[PLACE_KINDS] = {"plain", "gradient", "noise", "pattern",
+                                                       "room",  "street",   "stage"};
         snprintf(s->setting.name, sizeof s->setting.name, "%s", names[k]);
     }
     if (s->setting.view && s->setting.step == 0) { /* no known camera: any part of the picture */
@@ -232,11 +256,13 @@ static bool choose_place(SynthSource *src, Rng *r, const Aim *a, Scene *s, float
     return true;
 }
 
-/* ---- light ---------------------------------------------------------------------------------------------------------------- */
+/* ---- light
+ * ---------------------------------------------------------------------------------------------------------------- */
 static void choose_light(Rng *r, Scene *s)
 {
     Light *l = &s->light;
-    float soft = rng_float(r), key = 0.7f - 0.4f * soft, ambient = 0.62f + 0.36f * soft, rim = rng_chance(r, 0.4f) ? rng_range(r, 0.05f, 0.35f) : 0;
+    float soft = rng_float(r), key = 0.7f - 0.4f * soft, ambient = 0.62f + 0.36f * soft,
+          rim = rng_chance(r, 0.4f) ? rng_range(r, 0.05f, 0.35f) : 0;
     float turn = 0.9f * rng_normal(r), rise = rng_range(r, 0.35f, 1.25f);
     l->direction = vec3_unit(vec3(sinf(turn) * cosf(rise), sinf(rise), cosf(turn) * cosf(rise)));
     l->wrap = rng_range(r, 0.1f, 0.6f);
@@ -263,7 +289,8 @@ static void choose_light(Rng *r, Scene *s)
     s->shadow = s->setting.floor && !rng_chance(r, 0.08f) ? rng_range(r, 0.3f, 0.85f) : 0;
 }
 
-/* ---- a second person --------------------------------------------------------------------------------------------------------- */
+/* ---- a second person
+ * --------------------------------------------------------------------------------------------------------- */
 static bool choose_second(SynthSource *src, uint64_t index, Scene *s, float x)
 {
     Rng r = stream(src, index, STREAM_SECOND);
@@ -299,7 +326,8 @@ static bool begin(SynthSource *src, uint64_t index, Scene *s)
 /* All but the figure and its poses; moves the poses of track to where the dancer stands. */
 static bool surround(SynthSource *src, uint64_t index, Scene *s, Posed *track, int n, const Aim *aim)
 {
-    Rng place = stream(src, index, STREAM_PLACE), light = stream(src, index, STREAM_LIGHT), grade = stream(src, index, STREAM_GRADE);
+    Rng place = stream(src, index, STREAM_PLACE), light = stream(src, index, STREAM_LIGHT),
+        grade = stream(src, index, STREAM_GRADE);
     float x;
     if (!choose_place(src, &place, aim, s, &x))
         return false;

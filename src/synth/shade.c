@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Samples to pixels: colour with coverage, part labels, and the exact flow between two layers of one mesh.
- * A pixel that lies inside one part is coloured from two of its four samples, an edge pixel from all that are covered; with
- * the texture level chosen for the pixel's size this cannot be told from four (measured in tests/synth/test_raster.c).
+ * A pixel that lies inside one part is coloured from two of its four samples, an edge pixel from all that are covered;
+ * with the texture level chosen for the pixel's size this cannot be told from four (measured in
+ * tests/synth/test_raster.c).
  */
 #include "synth/fast.h"
 #include "synth/synth_internal.h"
@@ -11,7 +12,8 @@
 
 int material_level(const Material *m, float density, float pixels_per_metre)
 {
-    /* texels a pixel = uv per metre * texels per uv / pixels per metre; half a level sharper than the rule, as film is */
+    /* texels a pixel = uv per metre * texels per uv / pixels per metre; half a level sharper than the rule, as film is
+     */
     float texels = density * MAX(m->repeat, 1.0f) * m->texture->w[0] / pixels_per_metre * 0.75f;
     int level = 0;
     for (; texels >= 2; texels *= 0.5f)
@@ -106,8 +108,8 @@ SYNTH_INLINE bool inside_one_part(const Four *f)
 
 static const float sample_at[4][2] = {{0.5f, 0.5f}, {1.5f, 0.5f}, {0.5f, 1.5f}, {1.5f, 1.5f}};
 
-SYNTH_FAST void shade_picture(const Layer *l, const Mesh *m, const Dress *dress, const Camera *c, int size, uint8_t *rgba,
-                   uint8_t *parts)
+SYNTH_FAST void shade_picture(const Layer *l, const Mesh *m, const Dress *dress, const Camera *c, int size,
+                              uint8_t *rgba, uint8_t *parts)
 {
     Shader s = {l, m, dress, c->focal / MAX(0.1f, c->distance)};
     memset(rgba, 0, (size_t)4 * size * size);
@@ -139,7 +141,8 @@ SYNTH_FAST void shade_picture(const Layer *l, const Mesh *m, const Dress *dress,
     }
 }
 
-/* Depth in the source one sample around (x, y) of the doubled picture, the farthest surface near enough to be the same. */
+/* Depth in the source one sample around (x, y) of the doubled picture, the farthest surface near enough to be the same.
+ */
 SYNTH_INLINE bool seen_at(const Layer *source, float x, float y, float iz)
 {
     if (!(x >= 0 && y >= 0 && x < source->w && y < source->h))
@@ -157,8 +160,8 @@ SYNTH_INLINE bool seen_at(const Layer *source, float x, float y, float iz)
     return least < 1e9f && 1 / iz <= 1 / least + 0.012f;
 }
 
-SYNTH_FAST void shade_flow(const Layer *target, const Layer *source, const Mesh *m, const Camera *c, int size, float *flow,
-                uint8_t *visible)
+SYNTH_FAST void shade_flow(const Layer *target, const Layer *source, const Mesh *m, const Camera *c, int size,
+                           float *flow, uint8_t *visible)
 {
     memset(flow, 0, sizeof *flow * 2 * size * size);
     memset(visible, 0, (size_t)size * size);
@@ -171,7 +174,8 @@ SYNTH_FAST void shade_flow(const Layer *target, const Layer *source, const Mesh 
             int part = inside ? f.part[0] : common_part(&f), n = 0, seen = 0;
             float dx = 0, dy = 0, nearest = 0;
             bool alone = inside && f.id[0] == f.id[3];
-            for (int i = 0; i < (alone ? 1 : 4); i++) { /* of the pixel's samples of that part, those on the nearest surface */
+            for (int i = 0; i < (alone ? 1 : 4);
+                 i++) { /* of the pixel's samples of that part, those on the nearest surface */
                 if (!f.id[i] || f.part[i] != part || (inside && (i == 1 || i == 2)))
                     continue;
                 float iz = target->iz[(size_t)(2 * y + i / 2) * target->w + 2 * x + i % 2];
@@ -186,7 +190,8 @@ SYNTH_FAST void shade_flow(const Layer *target, const Layer *source, const Mesh 
                 Vec3 v = vec3_scale(source->vertex[tri[0]].view, b[0]);
                 v = vec3_add(v, vec3_scale(source->vertex[tri[1]].view, b[1]));
                 v = vec3_add(v, vec3_scale(source->vertex[tri[2]].view, b[2]));
-                float siz = 1 / MAX(v.z, 0.05f), qx = 2 * (c->focal * v.x * siz + c->cx), qy = 2 * (c->cy - c->focal * v.y * siz);
+                float siz = 1 / MAX(v.z, 0.05f), qx = 2 * (c->focal * v.x * siz + c->cx),
+                      qy = 2 * (c->cy - c->focal * v.y * siz);
                 dx += 0.5f * (qx - sx);
                 dy += 0.5f * (qy - sy);
                 seen += seen_at(source, qx, qy, siz);

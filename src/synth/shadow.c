@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Soft shadows: every vertex lays its share of the surface onto the floor, once straight down (the dark spot under feet,
- * where the sky is hidden), once along the key light; both are blurred, the second more. Light and dark need not be exact here,
- * only soft, in the right place and moving with the body.
+ * Soft shadows: every vertex lays its share of the surface onto the floor, once straight down (the dark spot under
+ * feet, where the sky is hidden), once along the key light; both are blurred, the second more. Light and dark need not
+ * be exact here, only soft, in the right place and moving with the body.
  */
 #include "synth/shadow.h"
 
@@ -77,7 +77,8 @@ void shadow_cast(Shadow *s, const Mesh *m, const Camera *c, const Light *light, 
     float *contact = s->cover, *low = mem_zero(sizeof *low * 2 * n), *high = low + n;
     memset(contact, 0, sizeof *contact * n);
     /* cells of the buffer that a square metre of floor covers: seen flat, as far as the dancer */
-    float per_metre = 0.5f * c->focal / c->distance, cells = per_metre * per_metre * MAX(0.08f, c->height / c->distance);
+    float per_metre = 0.5f * c->focal / c->distance,
+          cells = per_metre * per_metre * MAX(0.08f, c->height / c->distance);
     Vec3 l = light->direction;
     float rise = MAX(l.y, 0.4f), lx = l.x / rise, lz = l.z / rise, knee = 0.3f * m->height;
     for (int i = 0; i < m->n_verts; i++) {
@@ -88,7 +89,8 @@ void shadow_cast(Shadow *s, const Mesh *m, const Camera *c, const Light *light, 
         /* the penumbra widens with height: legs lay sharper shadows than arms */
         lay(p[1] < knee ? low : high, s->side, c, p[0] - lx * p[1], p[2] - lz * p[1], 0.5f * share);
     }
-    int small = radius_for(0.03f, c), near = radius_for(0.03f + 0.04f * light->wrap, c), wide = radius_for(0.06f + 0.09f * light->wrap, c);
+    int small = radius_for(0.03f, c), near = radius_for(0.03f + 0.04f * light->wrap, c),
+        wide = radius_for(0.06f + 0.09f * light->wrap, c);
     for (int round = 0; round < 2; round++) {
         box(contact, s->scratch, s->side, small);
         box(low, s->scratch, s->side, near);

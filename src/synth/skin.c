@@ -2,12 +2,13 @@
  *
  * A pose on a figure: rotations of its joints solved from joint positions, then linear blend skinning.
  *
- * Pelvis and chest take full frames (hips or shoulders across, spine up). A limb is turned the shortest way from the frame of
- * its parent, then twisted about itself so that its hinge (elbow, knee) lies across the plane in which the pose bends it: fully
- * where it bends clearly, not at all where it is straight, never beyond a limit, so nothing winds up like a candy wrapper.
- * Hands follow forearms. The head is set by the direction neck to head against the chest.
- * Trunk, head and feet are taken relative to the canonical body at rest (motion_rest): where that stands straight with flat
- * soles, so does the figure, whatever the angles of its own skeleton. Limbs take the pose's directions as they are.
+ * Pelvis and chest take full frames (hips or shoulders across, spine up). A limb is turned the shortest way from the
+ * frame of its parent, then twisted about itself so that its hinge (elbow, knee) lies across the plane in which the
+ * pose bends it: fully where it bends clearly, not at all where it is straight, never beyond a limit, so nothing winds
+ * up like a candy wrapper. Hands follow forearms. The head is set by the direction neck to head against the chest.
+ * Trunk, head and feet are taken relative to the canonical body at rest (motion_rest): where that stands straight with
+ * flat soles, so does the figure, whatever the angles of its own skeleton. Limbs take the pose's directions as they
+ * are.
  */
 #include "synth/fast.h"
 #include "synth/synth_internal.h"
@@ -69,7 +70,8 @@ static void solve_limb(const Mesh *m, const Pose pose, int a, int b, int c, Vec3
 /* The foot keeps the angle between its bone and the floor that the canonical skeleton has: flat stays flat. */
 static Mat3 solve_foot(const Mesh *m, const Pose pose, int ankle, int toe, const Mat3 *shin)
 {
-    Vec3 rest = vec3_unit(between(m->rest, ankle, toe)), dir = vec3_unit_or(between(pose, ankle, toe), mat3_apply(shin, rest));
+    Vec3 rest = vec3_unit(between(m->rest, ankle, toe)),
+         dir = vec3_unit_or(between(pose, ankle, toe), mat3_apply(shin, rest));
     Vec3 flat = vec3_unit(between(motion_rest, ankle, toe));
     float rise = asinf(CLAMP(dir.y, -1.0f, 1.0f)) + asinf(CLAMP(rest.y, -1.0f, 1.0f)) - asinf(flat.y);
     rise = CLAMP(rise, -1.5f, 1.5f);
@@ -100,7 +102,8 @@ static void solve_turns(const Mesh *m, const Pose pose, const Bearing *b, Mat3 w
     w[JOINT_CHEST] = trunk_turn(pose, pose_chest_frame);
     solve_head(pose, b, &w[JOINT_CHEST], &w[JOINT_NECK], &w[JOINT_HEAD]);
     for (int side = 0; side < 2; side++) {
-        int arm = side ? JOINT_R_SHOULDER : JOINT_L_SHOULDER, leg = side ? JOINT_R_HIP : JOINT_L_HIP, toe = side ? JOINT_R_TOE : JOINT_L_TOE;
+        int arm = side ? JOINT_R_SHOULDER : JOINT_L_SHOULDER, leg = side ? JOINT_R_HIP : JOINT_L_HIP,
+            toe = side ? JOINT_R_TOE : JOINT_L_TOE;
         solve_limb(m, pose, arm, arm + 1, arm + 2, front, 1.2f, &w[JOINT_CHEST], &w[arm], &w[arm + 1]);
         Vec3 along = vec3_unit(between(m->rest, arm + 1, arm + 2));
         Mat3 turn = mat3_turn(along, b->hand_turn[side]);
@@ -128,8 +131,10 @@ static Mat3 flesh_scale(const Mesh *m, const Bearing *b, int j)
     if (j == JOINT_HEAD)
         for (int i = 0; i < 3; i++)
             s.r[i] = vec3_scale(s.r[i], b->head_scale);
-    int child = j == JOINT_L_SHOULDER || j == JOINT_L_ELBOW || j == JOINT_R_SHOULDER || j == JOINT_R_ELBOW || j == JOINT_L_HIP ||
-                j == JOINT_L_KNEE || j == JOINT_R_HIP || j == JOINT_R_KNEE ? j + 1 : -1;
+    int child = j == JOINT_L_SHOULDER || j == JOINT_L_ELBOW || j == JOINT_R_SHOULDER || j == JOINT_R_ELBOW ||
+                        j == JOINT_L_HIP || j == JOINT_L_KNEE || j == JOINT_R_HIP || j == JOINT_R_KNEE
+                    ? j + 1
+                    : -1;
     if (child > 0) {
         Vec3 d = vec3_unit(between(m->rest, j, child));
         float g = b->girth;
@@ -146,7 +151,9 @@ static float lowest_sole(const Mesh *m, const Posed *p)
     for (int side = 0; side < 2; side++) {
         int ankle = side ? JOINT_R_ANKLE : JOINT_L_ANKLE, toe = side ? JOINT_R_TOE : JOINT_L_TOE;
         const float *a = m->rest[ankle], *t = m->rest[toe];
-        Vec3 spot[3] = {{a[0], m->sole, a[2] - 0.02f * m->height}, {t[0], m->sole, t[2]}, {t[0], m->sole, t[2] + 0.03f * m->height}};
+        Vec3 spot[3] = {{a[0], m->sole, a[2] - 0.02f * m->height},
+                        {t[0], m->sole, t[2]},
+                        {t[0], m->sole, t[2] + 0.03f * m->height}};
         for (int i = 0; i < 3; i++)
             low = MIN(low, mat3_apply(&p->turn[ankle], spot[i]).y + p->shift[ankle].y);
     }

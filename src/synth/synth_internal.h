@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The inside of the renderer: figures as meshes, poses on them, the rasteriser and its buffers.
- * Metres, y up; figures at rest face +z with their left hand at +x and their soles at y = 0. Screen coordinates as in synth.h.
+ * Metres, y up; figures at rest face +z with their left hand at +x and soles at y = 0. Screen coordinates: synth.h.
  */
 #ifndef JIG_SYNTH_INTERNAL_H
 #define JIG_SYNTH_INTERNAL_H
@@ -10,10 +10,10 @@
 #include "synth/synth.h"
 #include "synth/synth_vec.h"
 
-/* ---- textures (texture.c) ------------------------------------------------------------------------------------------- */
+/* ---- textures (texture.c) ---------------------------------------------------------------------------------------- */
 enum { TEXTURE_LEVELS = 12 };
 
-/* RGBA8 with halved copies; level 0 is the picture. Filtered by box, so a level is chosen per triangle and read bilinearly. */
+/* RGBA8 with halved copies; level 0 is the picture. A level is chosen per triangle and read bilinearly. */
 typedef struct Texture {
     int levels;
     int w[TEXTURE_LEVELS], h[TEXTURE_LEVELS];
@@ -38,17 +38,17 @@ static inline void texture_read(const Texture *t, int level, float x, float y, f
         out[c] = w00 * p[c] + w10 * p[dx + c] + w01 * p[dy + c] + w11 * p[dx + dy + c];
 }
 
-/* ---- figures (body.c, drawn_body.c, puppet.c) ------------------------------------------------------------------------ */
+/* ---- figures (body.c, drawn_body.c, puppet.c) -------------------------------------------------------------------- */
 enum { MATERIALS = 24 };
 
-/* How a group of triangles is coloured: a texture times a tint; repeated `repeat` times over the uv square, mirrored. */
+/* How a group of triangles is coloured: a texture times a tint; `repeat` times over the uv square, mirrored. */
 typedef struct Material {
     const Texture *texture; /* NULL: the tint alone */
     float tint[3];          /* 0..1 */
     float repeat;           /* 0: not repeated */
 } Material;
 
-/* A figure's clothes and skin: the material of triangle t is material[mesh->material[t]], or of a sample material[its part]. */
+/* A figure's clothes and skin: triangle t has material[mesh->material[t]]; by_part: a sample has material[its part]. */
 typedef struct Dress {
     bool by_part;
     Material material[MATERIALS];
@@ -62,8 +62,8 @@ typedef struct Mesh {
     uint8_t (*joint)[4];
     float (*weight)[4];    /* falling; sum 1 */
     uint16_t (*tri)[3];
-    uint8_t *part, *part2; /* [n_tris] SynthPart; the second one where a border runs through the triangle, else the same */
-    int8_t (*lead)[3];     /* [n_tris] at its corners: share of `part` less that of `part2`, in 1/127; the border is at 0 */
+    uint8_t *part, *part2; /* [n_tris] SynthPart; another second one where a border runs through the triangle */
+    int8_t (*lead)[3];     /* [n_tris] at its corners: share of `part` less that of `part2`, in 1/127; border at 0 */
     uint8_t *material;     /* [n_tris] index into a Dress */
     uint8_t *feature;      /* [n_tris] FigureFeature: groups to colour */
     float *density;        /* [n_tris] uv length per metre */
@@ -77,17 +77,19 @@ typedef struct Mesh {
     char texture[256];     /* file beside the body; empty: dressed by materials */
 } Mesh;
 
-typedef enum FigureFeature { FEATURE_SKIN, FEATURE_CLOTHES, FEATURE_SHOES, FEATURE_HAIR, FEATURE_HAT, FEATURE_OTHER } FigureFeature;
+typedef enum FigureFeature {
+    FEATURE_SKIN, FEATURE_CLOTHES, FEATURE_SHOES, FEATURE_HAIR, FEATURE_HAT, FEATURE_OTHER
+} FigureFeature;
 enum { MATERIAL_TROUSERS = FEATURE_OTHER + 1 };
 
 /* Reads a BODY1 file (looks/bodies/README.txt) and checks all of it. NULL on error. */
 Mesh *body_load(const char *path, Err *e);
 Mesh *body_parse(const uint8_t *data, size_t size, const char *name, Err *e); /* the same from memory */
 Mesh *mesh_create(int n_verts, int n_tris); /* arrays allocated and cleared */
-void mesh_complete(Mesh *m);                /* normals, weights in order, parts, density, height from what was filled in */
+void mesh_complete(Mesh *m);                /* normals, weights, parts, density, height of what was filled in */
 void mesh_destroy(Mesh *m);
 
-/* ---- posing (skin.c) -------------------------------------------------------------------------------------------------- */
+/* ---- posing (skin.c) --------------------------------------------------------------------------------------------- */
 /* What joints do not tell: the turn of the head against the chest, the size of the head, relaxed fingers. */
 typedef struct Bearing {
     float head_scale;              /* 0.9..1.5 */
@@ -96,7 +98,7 @@ typedef struct Bearing {
     float girth;                   /* thickness of the limbs, 0.9..1.15 */
 } Bearing;
 
-/* A figure in a pose: per joint the map of its flesh, v -> turn v + at (v in rest coordinates), and the joint's place. */
+/* A figure in a pose: per joint the map of its flesh, v -> turn v + shift (v at rest), and the joint's place. */
 typedef struct Posed {
     Mat3 turn[SYNTH_JOINTS];
     Vec3 shift[SYNTH_JOINTS];
@@ -105,15 +107,15 @@ typedef struct Posed {
     float ahead[SYNTH_JOINTS]; /* a flat figure's joints: how far before the pelvis the pose has them; else 0 */
 } Posed;
 
-/* Gives the figure the bone directions of `pose` (any size), with its own bone lengths; the pelvis comes to (0, ., 0) and the
- * lowest joint's sole to y = lift. Twists are minimal; elbows and knees bend in the plane of the limb. */
+/* Gives the figure the bone directions of `pose` (any size), with its own bone lengths; the pelvis comes to (0, ., 0)
+ * and the lowest sole to y = lift. Twists are minimal; elbows and knees bend in the plane of the limb. */
 void skin_pose(const Mesh *m, const Pose pose, const Bearing *b, float lift, Posed *out);
 void skin_move(Posed *p, Vec3 by);
 /* pos, normal: [n_verts][3] */
 void skin_apply(const Mesh *m, const Posed *p, float (*pos)[3], float (*normal)[3]);
 
-/* ---- camera, light, rasteriser (raster.c, shade.c) --------------------------------------------------------------------- */
-/* Pinhole at (0, height, distance), looking along -z, tilted up by `pitch`. screen = focal * (x, -y) / depth + centre. */
+/* ---- camera, light, rasteriser (raster.c, shade.c) --------------------------------------------------------------- */
+/* Pinhole at (0, height, distance), looks along -z, tilted up by `pitch`. screen = focal * (x, -y) / depth + centre. */
 typedef struct Camera {
     float height, distance, pitch; /* metres, metres, radians */
     float focal;                   /* pixels */
@@ -159,8 +161,8 @@ int material_level(const Material *m, float density, float pixels_per_metre);
 void shade_picture(const Layer *l, const Mesh *m, const Dress *dress, const Camera *c, int size, uint8_t *rgba,
                    uint8_t *parts);
 
-/* Exact correspondence of two layers of the same mesh: for every pixel of `target`, where its point of the body lies in the
- * picture of `source`, and whether it is seen there. */
+/* Exact correspondence of two layers of the same mesh: for every pixel of `target`, where its point of the body lies in
+ * the picture of `source`, and whether it is seen there. */
 void shade_flow(const Layer *target, const Layer *source, const Mesh *m, const Camera *c, int size,
                 float *flow, uint8_t *visible);
 

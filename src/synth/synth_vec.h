@@ -41,7 +41,8 @@ static inline Vec3 mat3_apply(const Mat3 *m, Vec3 v)
 
 static inline Mat3 mat3_transpose(const Mat3 *m)
 {
-    return (Mat3){{{m->r[0].x, m->r[1].x, m->r[2].x}, {m->r[0].y, m->r[1].y, m->r[2].y}, {m->r[0].z, m->r[1].z, m->r[2].z}}};
+    const Vec3 *r = m->r;
+    return (Mat3){{{r[0].x, r[1].x, r[2].x}, {r[0].y, r[1].y, r[2].y}, {r[0].z, r[1].z, r[2].z}}};
 }
 
 static inline Mat3 mat3_mul(const Mat3 *a, const Mat3 *b)

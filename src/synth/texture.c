@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Textures of synth: RGBA8 with a pyramid of halved copies. The renderer picks one level per triangle (texels per pixel hardly
- * change over a figure) and reads it bilinearly; that is as clean as trilinear reading at these sizes and half the work.
+ * Textures of synth: RGBA8 with a pyramid of halved copies. The renderer picks one level per triangle (texels per pixel
+ * hardly change over a figure) and reads it bilinearly; that is as clean as trilinear reading at these sizes and half
+ * the work.
  */
 #include "synth/synth_internal.h"
 
 #include <string.h>
 
-/* One halving by box; odd sides drop their last row or column. Colours are weighted by alpha so that nothing bleeds in. */
+/* One halving by box; odd sides drop their last row or column. Colours are weighted by alpha so that nothing bleeds in.
+ */
 static void halve(const uint8_t *in, int w, int h, uint8_t *out)
 {
     int ow = MAX(1, w / 2), oh = MAX(1, h / 2);

@@ -14,7 +14,7 @@
 
 enum { CLIP_STREAM = 1 << 20 }; /* scenes of clips lie far from those of pairs */
 
-/* ---- what is kept of every frame ------------------------------------------------------------------------------------------- */
+/* ---- what is kept of every frame ----------------------------------------------------------------------------------- */
 typedef struct Truth {
     int frames, size, cells;  /* cells: flow_size, 0 = none */
     float *joints;            /* [T][18][3] */
@@ -94,14 +94,19 @@ static void keep_frame(Truth *t, const SynthPair *p, int frame)
 static bool write_truth(const Truth *t, const MovesRow *row, const char *pose_path, const char *flow_path, Err *e)
 {
     Arena *a = arena_create();
-    const MetaPair meta[] = {{"fps", arena_printf(a, "%d", MOTION_FPS)}, {"size", arena_printf(a, "%d", t->size)},
-                             {"joints", "pelvis chest neck head l_shoulder l_elbow l_wrist r_shoulder r_elbow r_wrist l_hip l_knee l_ankle "
-                                        "r_hip r_knee r_ankle l_toe r_toe"}};
+    const MetaPair meta[] = {
+        {"fps", arena_printf(a, "%d", MOTION_FPS)},
+        {"size", arena_printf(a, "%d", t->size)},
+        {"joints", "pelvis chest neck head l_shoulder l_elbow l_wrist r_shoulder r_elbow r_wrist l_hip l_knee l_ankle "
+                   "r_hip r_knee r_ankle l_toe r_toe"}};
     int T = t->frames, c = t->cells;
-    const NamedTensor pose[] = {{"joints", {JIG_F32, SHAPE(T, 18, 3), t->joints}}, {"moves", {JIG_F32, SHAPE(T, MOVES_WIDTH), (void *)row}},
+    const NamedTensor pose[] = {{"joints", {JIG_F32, SHAPE(T, 18, 3), t->joints}},
+                                {"moves", {JIG_F32, SHAPE(T, MOVES_WIDTH), (void *)row}},
                                 {"present", {JIG_U8, SHAPE(T, 18), t->present}}};
-    const NamedTensor flow[] = {{"flow", {JIG_F16, SHAPE(T, c, c, 2), t->flow}}, {"visible", {JIG_U8, SHAPE(T, c, c), t->visible}},
-                                {"mask", {JIG_U8, SHAPE(T, c, c), t->mask}}, {"parts", {JIG_U8, SHAPE(T, c, c), t->parts}},
+    const NamedTensor flow[] = {{"flow", {JIG_F16, SHAPE(T, c, c, 2), t->flow}},
+                                {"visible", {JIG_U8, SHAPE(T, c, c), t->visible}},
+                                {"mask", {JIG_U8, SHAPE(T, c, c), t->mask}},
+                                {"parts", {JIG_U8, SHAPE(T, c, c), t->parts}},
                                 {"background", {JIG_U8, SHAPE(t->size, t->size, 3), t->background}}};
     bool ok = safetensors_write(pose_path, pose, ARRAY_LEN(pose), meta, ARRAY_LEN(meta), e) &&
               (c == 0 || safetensors_write(flow_path, flow, ARRAY_LEN(flow), meta, 2, e));
@@ -109,7 +114,7 @@ static bool write_truth(const Truth *t, const MovesRow *row, const char *pose_pa
     return ok;
 }
 
-/* ---- sound ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- sound ------------------------------------------------------------------------------------------------------- */
 /* The window's piece of its song, as sound and as beats. */
 static bool cut_song(const ClipMaker *k, const MovesWindow *w, Sound *sound, BeatGrid *grid, Err *e)
 {
@@ -128,9 +133,9 @@ static bool cut_song(const ClipMaker *k, const MovesWindow *w, Sound *sound, Bea
     return true;
 }
 
-/* ---- pictures ------------------------------------------------------------------------------------------------------------------- */
-static bool film(const ClipMaker *k, uint64_t index, Scene *s, const Posed *track, int frames, const char *path, const Sound *sound,
-                 Truth *truth, bool (*stop)(void *), void *user, Err *e)
+/* ---- pictures ---------------------------------------------------------------------------------------------------- */
+static bool film(const ClipMaker *k, uint64_t index, Scene *s, const Posed *track, int frames, const char *path,
+                 const Sound *sound, Truth *truth, bool (*stop)(void *), void *user, Err *e)
 {
     int size = k->size;
     SynthPair p;
@@ -138,7 +143,8 @@ static bool film(const ClipMaker *k, uint64_t index, Scene *s, const Posed *trac
     SynthWork *w = p.work;
     render_place(k->looks, w, s, size, p.background);
     Wear wear = {.noise = 0.35f * s->wear.noise, .coarse = s->wear.coarse, .shrink = 1};
-    VideoOptions v = {.w = size, .h = size, .fps_num = MOTION_FPS, .fps_den = 1, .quality = 16, .sound = sound, .sound_frames = -1};
+    VideoOptions v = {
+        .w = size, .h = size, .fps_num = MOTION_FPS, .fps_den = 1, .quality = 16, .sound = sound, .sound_frames = -1};
     VideoWriter *out = NULL;
     bool ok = video_writer_open(&out, path, &v, e);
     for (int i = 0; ok && i < frames; i++) {
@@ -166,7 +172,7 @@ static bool film(const ClipMaker *k, uint64_t index, Scene *s, const Posed *trac
     return ok;
 }
 
-/* ---- the row -------------------------------------------------------------------------------------------------------------------- */
+/* ---- the row ----------------------------------------------------------------------------------------------------- */
 static void add_json(Text *t, const char *key, const char *value)
 {
     text_add(t, "\"%s\": \"", key);
@@ -178,9 +184,11 @@ static void add_json(Text *t, const char *key, const char *value)
     text_add(t, "\", ");
 }
 
-static bool write_row(const char *dir, uint64_t index, const MovesWindow *w, const Scene *s, bool flow, bool beats, Err *e)
+static bool write_row(const char *dir, uint64_t index, const MovesWindow *w, const Scene *s, bool flow, bool beats,
+                      Err *e)
 {
-    static const char *const looks[] = {"person", "drawn figure", "cut-out figure", "silhouette", "person before a plain screen"};
+    static const char *const looks[] = {"person", "drawn figure", "cut-out figure", "silhouette",
+                                        "person before a plain screen"};
     static const char *const styles[] = {"filmed", "flat colours", "ink lines", "poster"};
     Arena *a = arena_create();
     Text row = {0};
@@ -195,14 +203,16 @@ static bool write_row(const char *dir, uint64_t index, const MovesWindow *w, con
         add_json(&row, "flow", arena_printf(a, "%s.flow.safetensors", name));
         add_json(&row, "mask", arena_printf(a, "%s.flow.safetensors", name));
     }
-    const char *dance = w->family == DANCE_IDLE ? "stands and sways" : arena_printf(a, "dances, %s", dance_family_name(w->family));
+    const char *dance =
+        w->family == DANCE_IDLE ? "stands and sways" : arena_printf(a, "dances, %s", dance_family_name(w->family));
     add_json(&row, "caption", arena_printf(a, "a %s %s", looks[s->figure.look], dance));
     add_json(&row, "family", dance_family_name(w->family));
     add_json(&row, "figure", s->figure.name);
     add_json(&row, "style", styles[s->figure.style]);
     add_json(&row, "place", s->setting.name);
     add_json(&row, "clip", w->clip);
-    text_add(&row, "\"tempo\": %.3f, \"energy\": %.3f, \"seconds\": %.2f}\n", w->tempo, w->energy, (double)w->frames / MOTION_FPS);
+    text_add(&row, "\"tempo\": %.3f, \"energy\": %.3f, \"seconds\": %.2f}\n", w->tempo, w->energy,
+             (double)w->frames / MOTION_FPS);
     bool ok = file_write(arena_printf(a, "%s/%s.json", dir, name), row.s, row.len, e);
     text_finish(&row);
     arena_destroy(a);
@@ -240,7 +250,8 @@ bool training_clip_write(const ClipMaker *k, uint64_t index, bool (*stop)(void *
     ok = ok && film(k, index, &s, track, frames, arena_printf(a, "%s.mp4", base), &sound, &truth, stop, user, e) &&
          sound_save_wav(&sound, arena_printf(a, "%s.wav", base), 16, e) &&
          (grid.n == 0 || audio_beats_write(&grid, arena_printf(a, "%s.beats", base), e)) &&
-         write_truth(&truth, window.row, arena_printf(a, "%s.pose.safetensors", base), arena_printf(a, "%s.flow.safetensors", base), e) &&
+         write_truth(&truth, window.row, arena_printf(a, "%s.pose.safetensors", base),
+                     arena_printf(a, "%s.flow.safetensors", base), e) &&
          write_row(k->dir, index, &window, &s, k->flow_size > 0, grid.n > 0, e);
     if (!ok)
         err_context(e, "clip %d", (int)index);

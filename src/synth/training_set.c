@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A folder of training clips (synth.h): options, many clips at once, going on where it was stopped, the list of all rows.
+ * A folder of training clips (synth.h): options, many clips at once, going on where it was stopped, the list of all
+ * rows.
  */
 #include "synth/training_clip.h"
 
@@ -14,13 +15,19 @@ static const Option rows[] = {
     {"size", 0, OPT_INT, FIELD(size), 64, 1024, "256", NULL, "PIXELS", "width and height, a multiple of 8"},
     {"min-length", 0, OPT_SECONDS, FIELD(seconds_min), 1, 30, "4", NULL, "SECONDS", "shortest clip"},
     {"max-length", 0, OPT_SECONDS, FIELD(seconds_max), 1, 30, "8", NULL, "SECONDS", "longest clip"},
-    {"flow", 0, OPT_INT, FIELD(flow_size), 0, 1024, "64", NULL, "CELLS", "side of the stored flow, mask and parts; divides the size; 0: none"},
-    {"looks", 0, OPT_TEXT, FIELD(looks), 0, 0, NULL, NULL, "DIR", "bodies/ figures/ backgrounds/ fabrics/; without it all is drawn by code"},
-    {"motion", 0, OPT_TEXT, FIELD(motion), 0, 0, NULL, NULL, "DIR", "captured motion (.dmot, .bvh); without it dances are composed"},
+    {"flow", 0, OPT_INT, FIELD(flow_size), 0, 1024, "64", NULL, "CELLS",
+     "side of the stored flow, mask and parts; divides the size; 0: none"},
+    {"looks", 0, OPT_TEXT, FIELD(looks), 0, 0, NULL, NULL, "DIR",
+     "bodies/ figures/ backgrounds/ fabrics/; without it all is drawn by code"},
+    {"motion", 0, OPT_TEXT, FIELD(motion), 0, 0, NULL, NULL, "DIR",
+     "captured motion (.dmot, .bvh); without it dances are composed"},
     {"gestures", 0, OPT_TEXT, FIELD(gestures), 0, 0, NULL, NULL, "DIR", "single gestures as .bvh"},
-    {"puppets", 0, OPT_TEXT, FIELD(puppets), 0, 0, NULL, NULL, "DIR", "drawn characters (char_cfg.yaml, texture.png, mask.png)"},
-    {"samples", 0, OPT_TEXT, FIELD(samples), 0, 0, NULL, NULL, "DIR", "drum hits for the songs; without it drums are synthesised"},
-    {"held-out", 0, OPT_BOOL, FIELD(held_out), 0, 0, NULL, NULL, NULL, "only looks, places and motion that training never sees"},
+    {"puppets", 0, OPT_TEXT, FIELD(puppets), 0, 0, NULL, NULL, "DIR",
+     "drawn characters (char_cfg.yaml, texture.png, mask.png)"},
+    {"samples", 0, OPT_TEXT, FIELD(samples), 0, 0, NULL, NULL, "DIR",
+     "drum hits for the songs; without it drums are synthesised"},
+    {"held-out", 0, OPT_BOOL, FIELD(held_out), 0, 0, NULL, NULL, NULL,
+     "only looks, places and motion that training never sees"},
     {"seed", 's', OPT_INT, FIELD(seed), 0, 9e15, "1", NULL, "N", "another number gives other clips"},
 };
 const OptTable synth_set_options = {rows, ARRAY_LEN(rows)};
@@ -98,7 +105,8 @@ static bool settle(const SynthSetOptions *o, const char *dir, Err *e)
     if (file_exists(path.s)) {
         ok = file_read(path.s, 1 << 16, &was, &n, e);
         if (ok && (n != now.len || memcmp(was, now.s, n) != 0))
-            ok = err_set(e, "%s was begun with other options; go on with those in synth.json or choose another folder", dir);
+            ok = err_set(e, "%s was begun with other options; go on with those in synth.json or choose another folder",
+                         dir);
     } else {
         ok = file_write(path.s, now.s, now.len, e);
     }
@@ -143,11 +151,19 @@ bool synth_write_set(const SynthSetOptions *o, const char *dir, const Progress *
         return false;
     SynthOptions looks = {.looks = o->looks, .motion = o->motion, .puppets = o->puppets, .held_out = o->held_out,
                           .size = (int)o->size, .seed = (uint64_t)o->seed};
-    MovesSourceOptions moves = {.motion = o->motion, .gestures = o->gestures, .samples = o->samples, .held_out = o->held_out,
+    MovesSourceOptions moves = {.motion = o->motion,
+                                .gestures = o->gestures,
+                                .samples = o->samples,
+                                .held_out = o->held_out,
                                 .seed = (uint64_t)o->seed};
-    Team t = {.maker = {.size = (int)o->size, .flow_size = (int)o->flow_size, .seconds_min = o->seconds_min, .seconds_max = o->seconds_max,
-                        .seed = (uint64_t)o->seed, .dir = dir},
-              .progress = p, .total = o->clips};
+    Team t = {.maker = {.size = (int)o->size,
+                        .flow_size = (int)o->flow_size,
+                        .seconds_min = o->seconds_min,
+                        .seconds_max = o->seconds_max,
+                        .seed = (uint64_t)o->seed,
+                        .dir = dir},
+              .progress = p,
+              .total = o->clips};
     t.maker.looks = synth_open(&looks, e);
     t.maker.moves = t.maker.looks ? moves_source_open(&moves, e) : NULL;
     if (t.maker.moves) {

@@ -77,7 +77,8 @@ static void survives_damage(void **state)
     text_finish(&f);
 }
 
-/* The canonical body at rest leaves a figure upright with flat soles; a pose gives its directions to the figure's own bones. */
+/* The canonical body at rest leaves a figure upright with flat soles; a pose gives its directions to the figure's own
+ * bones. */
 static void takes_directions_of_a_pose(void **state)
 {
     (void)state;
@@ -98,7 +99,8 @@ static void takes_directions_of_a_pose(void **state)
         pose[JOINT_L_ELBOW + k][2] = pose[JOINT_L_SHOULDER][2] + 0.25f * k;
     }
     skin_pose(m, pose, &plain, 0, &p);
-    Vec3 upper = vec3_sub(p.joint[JOINT_L_ELBOW], p.joint[JOINT_L_SHOULDER]), fore = vec3_sub(p.joint[JOINT_L_WRIST], p.joint[JOINT_L_ELBOW]);
+    Vec3 upper = vec3_sub(p.joint[JOINT_L_ELBOW], p.joint[JOINT_L_SHOULDER]),
+         fore = vec3_sub(p.joint[JOINT_L_WRIST], p.joint[JOINT_L_ELBOW]);
     Vec3 was = vec3_sub(vec3_from(m->rest[JOINT_L_ELBOW]), vec3_from(m->rest[JOINT_L_SHOULDER]));
     assert_float_equal(vec3_length(upper), vec3_length(was), 1e-4f);
     assert_true(vec3_unit(upper).y > 0.9999f);
@@ -110,7 +112,8 @@ static void takes_directions_of_a_pose(void **state)
 static void does_not_tear(void **state)
 {
     (void)state;
-    char *path = test_data("looks/bodies/people/Male_Adult_01.body"), *clip_path = test_data("motion/rokoko-mit/rokoko_jesse_dance.dmot");
+    char *path = test_data("looks/bodies/people/Male_Adult_01.body"),
+         *clip_path = test_data("motion/rokoko-mit/rokoko_jesse_dance.dmot");
     Err e = {0};
     Mesh *m = body_load(path, &e);
     Clip clip;

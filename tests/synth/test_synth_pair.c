@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pairs: the same from the same seed whatever thread asks; work without any data; labels fit pictures; held-out looks stay out.
+ * Pairs: the same from the same seed whatever thread asks; work without any data; labels fit pictures; held-out looks
+ * stay out.
  */
 #include "synth_fixture.h"
 
@@ -14,9 +15,11 @@ enum { SIZE = 96 };
 static uint64_t digest(const SynthPair *p)
 {
     size_t n = (size_t)p->size * p->size;
-    uint64_t h[] = {rng_hash(p->source.rgb, 3 * n), rng_hash(p->target.rgb, 3 * n), rng_hash(p->background, 3 * n),
-                    rng_hash(p->source.parts, n), rng_hash(p->target.alpha, n), rng_hash(p->flow, 2 * n * sizeof *p->flow),
-                    rng_hash(p->visible, n), rng_hash(p->source.joints, sizeof p->source.joints), rng_hash(p->target.seen, 18)};
+    uint64_t h[] = {rng_hash(p->source.rgb, 3 * n), rng_hash(p->target.rgb, 3 * n),
+                    rng_hash(p->background, 3 * n), rng_hash(p->source.parts, n),
+                    rng_hash(p->target.alpha, n),   rng_hash(p->flow, 2 * n * sizeof *p->flow),
+                    rng_hash(p->visible, n),        rng_hash(p->source.joints, sizeof p->source.joints),
+                    rng_hash(p->target.seen, 18)};
     return rng_hash(h, sizeof h);
 }
 
@@ -32,7 +35,8 @@ static SynthSource *open_source(SynthOptions o)
 static void same_seed_same_pixels(void **state)
 {
     (void)state;
-    SynthSource *a = open_source((SynthOptions){.size = SIZE, .seed = 5}), *b = open_source((SynthOptions){.size = SIZE, .seed = 5});
+    SynthSource *a = open_source((SynthOptions){.size = SIZE, .seed = 5}),
+                *b = open_source((SynthOptions){.size = SIZE, .seed = 5});
     SynthSource *other = open_source((SynthOptions){.size = SIZE, .seed = 6});
     SynthPair p, q;
     synth_pair_init(&p, SIZE);
@@ -108,7 +112,8 @@ static void labels_fit(void **state)
             moved += flow && p.visible[y];
             hidden += flow && !p.visible[y];
             if (p.visible[y] && p.target.alpha[y] == 255) { /* a visible point lies in the source and on its figure */
-                int x = (int)floorf(y % SIZE + 0.5f + p.flow[2 * y]), v = (int)floorf(y / SIZE + 0.5f + p.flow[2 * y + 1]);
+                int x = (int)floorf(y % SIZE + 0.5f + p.flow[2 * y]),
+                    v = (int)floorf(y / SIZE + 0.5f + p.flow[2 * y + 1]);
                 assert_true(x >= -1 && v >= -1 && x <= SIZE && v <= SIZE);
             }
         }
@@ -201,8 +206,11 @@ static void jpeg_loses_as_it_should(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(same_seed_same_pixels), cmocka_unit_test(threads_share_a_source),
-                                       cmocka_unit_test(labels_fit), cmocka_unit_test(held_out_looks_stay_out),
-                                       cmocka_unit_test(refuses_bad_options), cmocka_unit_test(jpeg_loses_as_it_should)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(same_seed_same_pixels),
+                                       cmocka_unit_test(threads_share_a_source),
+                                       cmocka_unit_test(labels_fit),
+                                       cmocka_unit_test(held_out_looks_stay_out),
+                                       cmocka_unit_test(refuses_bad_options),
+                                       cmocka_unit_test(jpeg_loses_as_it_should)};
     return cmocka_run_group_tests_name("synth/pair", tests, NULL, NULL);
 }

@@ -28,8 +28,9 @@ static PuppetDrawing draw(uint8_t *rgba)
     box(rgba, 20, 65, 180, 80);   /* arms */
     box(rgba, 80, 160, 98, 290);  /* legs */
     box(rgba, 102, 160, 120, 290);
-    static const float at[SYNTH_JOINTS][2] = {{100, 155}, {100, 105}, {100, 65}, {100, 50}, {118, 72}, {145, 72}, {168, 72}, {82, 72}, {55, 72}, {32, 72},
-                                              {111, 160}, {111, 222}, {111, 280}, {89, 160}, {89, 222}, {89, 280}, {116, 288}, {84, 288}};
+    static const float at[SYNTH_JOINTS][2] = {{100, 155}, {100, 105}, {100, 65}, {100, 50}, {118, 72},  {145, 72},
+                                              {168, 72},  {82, 72},   {55, 72},  {32, 72},  {111, 160}, {111, 222},
+                                              {111, 280}, {89, 160},  {89, 222}, {89, 280}, {116, 288}, {84, 288}};
     PuppetDrawing d;
     memcpy(d.joint, at, sizeof at);
     d.crown[0] = 100;
@@ -126,6 +127,7 @@ static void reads_the_characters(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(moves_one_arm), cmocka_unit_test(refuses_what_it_cannot_use), cmocka_unit_test(reads_the_characters)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(moves_one_arm), cmocka_unit_test(refuses_what_it_cannot_use),
+                                       cmocka_unit_test(reads_the_characters)};
     return cmocka_run_group_tests_name("synth/puppet", tests, NULL, NULL);
 }

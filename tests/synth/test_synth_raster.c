@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The rasteriser against geometry: where a point lands, what hides what, that flow carries source pixels exactly to the target,
- * that a puppet's flow is as exact.
+ * The rasteriser against geometry: where a point lands, what hides what, that flow carries source pixels exactly to the
+ * target, that a puppet's flow is as exact.
  */
 #include "synth_fixture.h"
 
@@ -194,7 +194,8 @@ static void levels_agree(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(flow_carries_source_to_target), cmocka_unit_test(projects_as_the_camera_says),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(flow_carries_source_to_target),
+                                       cmocka_unit_test(projects_as_the_camera_says),
                                        cmocka_unit_test(nearer_hides_farther), cmocka_unit_test(levels_agree)};
     return cmocka_run_group_tests_name("synth/raster", tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Training sets: every file of a clip is there and fits the others, the same options give the same bytes, going on keeps what is
- * complete, cancelling leaves a folder that can be gone on with.
+ * Training sets: every file of a clip is there and fits the others, the same options give the same bytes, going on
+ * keeps what is complete, cancelling leaves a folder that can be gone on with.
  */
 #include "synth_fixture.h"
 
@@ -70,8 +70,9 @@ static void check_clip(Arena *a, const char *dir, int i)
         fail_msg("%s", e.text);
     Tensor joints, moves, f, visible, mask, parts, back;
     assert_true(safetensors_find(pose, "joints", &joints) && safetensors_find(pose, "moves", &moves));
-    assert_true(safetensors_find(flow, "flow", &f) && safetensors_find(flow, "visible", &visible) && safetensors_find(flow, "mask", &mask) &&
-                safetensors_find(flow, "parts", &parts) && safetensors_find(flow, "background", &back));
+    assert_true(safetensors_find(flow, "flow", &f) && safetensors_find(flow, "visible", &visible) &&
+                safetensors_find(flow, "mask", &mask) && safetensors_find(flow, "parts", &parts) &&
+                safetensors_find(flow, "background", &back));
     int frames = (int)joints.shape.d[0];
     assert_true(frames >= 25 && frames <= 35);
     assert_int_equal(moves.shape.d[0], frames);
@@ -122,8 +123,12 @@ static void writes_a_set(void **state)
         check_clip(a, one, i);
     /* the second clip alone is lost; the first must not be touched; all ends the same */
     assert_true(synth_write_set(&o, two, NULL, &e));
-    static const char *const files[] = {"clips/00001.json", "clips/00001.mp4", "clips/00001.wav", "clips/00001.flow.safetensors",
-                                        "clips/00001.pose.safetensors", "metadata.jsonl"};
+    static const char *const files[] = {"clips/00001.json",
+                                        "clips/00001.mp4",
+                                        "clips/00001.wav",
+                                        "clips/00001.flow.safetensors",
+                                        "clips/00001.pose.safetensors",
+                                        "metadata.jsonl"};
     unlink(path_in(a, two, files[0]));
     unlink(path_in(a, two, files[1]));
     assert_true(file_write(path_in(a, two, "clips/00000.mp4"), "mark", 4, &e));
@@ -189,6 +194,7 @@ static void refuses_bad_options(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(writes_a_set), cmocka_unit_test(can_be_cancelled), cmocka_unit_test(refuses_bad_options)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(writes_a_set), cmocka_unit_test(can_be_cancelled),
+                                       cmocka_unit_test(refuses_bad_options)};
     return cmocka_run_group_tests_name("synth/set", tests, NULL, NULL);
 }

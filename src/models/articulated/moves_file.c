@@ -92,6 +92,14 @@ static bool repeat(const Moves *in, int frames, Moves *out, Err *e)
     return true;
 }
 
+/* Moves made for this very grid (files keep whole microseconds) need no new timing: they come back frame for frame. */
+static bool same_grid(const Moves *m, const BeatGrid *grid)
+{
+    bool same = m->beats == grid->n;
+    for (int i = 0; same && i < grid->n; i++) same = fabs(m->beat[i] - grid->seconds[i]) < 2e-6;
+    return same;
+}
+
 bool moves_read_for(Moves *out, const char *path, const BeatGrid *grid, double seconds, Err *e)
 {
     Moves raw = {0}, timed = {0};
@@ -99,7 +107,7 @@ bool moves_read_for(Moves *out, const char *path, const BeatGrid *grid, double s
     *out = (Moves){0};
     bool ok = is_safetensors(path) ? read_safetensors(&raw, path, e) : read_clip(&raw, path, e);
     bool both = ok && raw.beats >= 2 && grid && audio_grid_has_beat(grid);
-    if (both)
+    if (both && !same_grid(&raw, grid))
         ok = moves_retime(&raw, raw.beat, raw.beats, grid->seconds, grid->n, &timed, e);
     else
         ok = ok && moves_copy(&raw, &timed, e);

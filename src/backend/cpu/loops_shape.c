@@ -158,16 +158,40 @@ static void add_run(DType t, const void *x, void *y, int64_t n)
     }
 }
 
+#define COPY_STRIDED(T) \
+    for (int64_t i = 0; i < n; i++) ((T *)y)[i * sy] = ((const T *)x)[i * sx];
+
+/* A run whose elements are apart, or so short that a call costs more than the copy. */
+static void copy_elements(size_t size, const char *x, int64_t sx, char *y, int64_t sy, int64_t n)
+{
+    switch (size) {
+    case 1: COPY_STRIDED(uint8_t) break;
+    case 2: COPY_STRIDED(uint16_t) break;
+    case 4: COPY_STRIDED(uint32_t) break;
+    default: COPY_STRIDED(uint64_t) break;
+    }
+}
+
+static void add_elements(DType t, const void *x, int64_t sx, void *y, int64_t sy, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) value_set(t, y, i * sy, value_at(t, y, i * sy) + value_at(t, x, i * sx));
+}
+
+#define SHORT 16
+
 static void copy_runs(void *ctx, int64_t from, int64_t to)
 {
     const Box *b = ctx;
     size_t size = dtype_size(b->type);
-    int64_t run = b->d[b->n - 1];
+    int64_t run = b->d[b->n - 1], sx = b->sx[b->n - 1], sy = b->sy[b->n - 1];
+    bool apart = sx != 1 || sy != 1 || run < SHORT;
     Odometer o = start(b->n - 1, b->d, b->sx, b->sy, from);
     for (int64_t i = from; i < to; i++, step(&o)) {
         const char *x = b->x + (size_t)o.x * size;
         char *y = b->y + (size_t)o.y * size;
-        if (b->add) add_run(b->type, x, y, run);
+        if (b->add && apart) add_elements(b->type, x, sx, y, sy, run);
+        else if (b->add) add_run(b->type, x, y, run);
+        else if (apart) copy_elements(size, x, sx, y, sy, run);
         else memcpy(y, x, (size_t)run * size);
     }
 }
@@ -196,17 +220,14 @@ void V(copy_box)(Tensor x, const int64_t *at_x, Tensor y, const int64_t *at_y, c
     if (b.n == 0) b.d[b.n++] = 1;
     b.x = (const char *)x.data + (size_t)first_x * dtype_size(x.type);
     b.y = (char *)y.data + (size_t)first_y * dtype_size(x.type);
-    if (b.n == 1 || b.sx[b.n - 1] != 1 || b.sy[b.n - 1] != 1) { /* one long run, or no run at all: give threads_for something to cut */
-        b.sx[b.n] = b.sy[b.n] = 1;
-        b.d[b.n] = 1;
-        if (b.sx[b.n - 1] == 1 && b.sy[b.n - 1] == 1)
-            while (b.d[b.n - 1] % 2 == 0 && b.d[b.n - 1] > CHUNK) {
-                b.d[b.n - 1] /= 2;
-                b.d[b.n] *= 2;
-            }
-        b.sx[b.n - 1] *= b.d[b.n];
-        b.sy[b.n - 1] *= b.d[b.n];
-        b.n++;
+    if (b.n == 1) { /* one long run: cut it, to give threads_for something to share out */
+        b.d[1] = b.d[0];
+        b.sx[1] = b.sx[0];
+        b.sy[1] = b.sy[0];
+        for (b.d[0] = 1; b.d[1] % 2 == 0 && b.d[1] > CHUNK; b.d[1] /= 2) b.d[0] *= 2;
+        b.sx[0] *= b.d[1];
+        b.sy[0] *= b.d[1];
+        b.n = 2;
     }
     threads_for(count / b.d[b.n - 1], GRAIN / b.d[b.n - 1] + 1, copy_runs, &b);
 }

@@ -192,8 +192,11 @@ void moves_normalise(Moves *m)
     pose_directions(motion_rest, (float (*)[3])(rest + MOVES_BONES));
     for (int t = 0; t < m->frames; t++) {
         float *row = m->row[t];
-        for (int k = MOVES_BONES; k < MOVES_CONTACT; k += 3)
-            v3_put(row + k, v3_unit(v3_at(row + k), v3_at(rest + k)));
+        for (int k = MOVES_BONES; k < MOVES_CONTACT; k += 3) {
+            float off = row[k] * row[k] + row[k + 1] * row[k + 1] + row[k + 2] * row[k + 2] - 1;
+            if (!(fabsf(off) < 1e-6f)) /* done twice, it changes nothing */
+                v3_put(row + k, v3_unit(v3_at(row + k), v3_at(rest + k)));
+        }
         for (int k = MOVES_CONTACT; k < MOVES_WIDTH; k++)
             row[k] = CLAMP(row[k], 0.0f, 1.0f);
     }

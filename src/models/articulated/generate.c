@@ -86,6 +86,12 @@ bool articulated_make_moves(ArticulatedModel *m, const float *samples, int64_t n
         ok = compose_moves(&f, grid, o, out, e);
     }
     if (ok && audio_grid_has_beat(grid)) moves_set_beats(out, grid->seconds, grid->beat_in_bar, grid->n);
+    if (ok) {
+        float start[3] = {out->row[0][0], out->row[0][1], out->row[0][2]};
+        for (int t = 0; t < out->frames; t++)
+            for (int k = 0; k < 3; k++) out->row[t][MOVES_ROOT + k] -= start[k];
+        moves_normalise(out);
+    }
     if (ok && o->loop) moves_close_loop(out, MIN(LOOP_FADE, out->frames / 2));
     audio_song_features_finish(&f);
     if (!ok) moves_finish(out);

@@ -143,6 +143,25 @@ static bool read_arrays(Mesh *m, const Header *h, const uint8_t *at, Err *e)
     return true;
 }
 
+/* A joint far from the flesh it turns throws limbs across the picture. Sound bodies stay below a tenth of their height. */
+static bool check_joints(const Mesh *m, float height, Err *e)
+{
+    float near[SYNTH_JOINTS];
+    for (int j = 0; j < SYNTH_JOINTS; j++)
+        near[j] = 1e9f;
+    for (int v = 0; v < m->n_verts; v++)
+        for (int k = 0; k < 4; k++) {
+            int j = m->joint[v][k];
+            if (m->weight[v][k] > 0.4f)
+                near[j] = MIN(near[j], vec3_length(vec3_sub(vec3_from(m->pos[v]), vec3_from(m->rest[j]))));
+        }
+    for (int j = 0; j < SYNTH_JOINTS; j++)
+        if (near[j] < 1e9f && near[j] > 0.2f * height)
+            return err_set(e, "joint %s lies %.2f m from its flesh; allowed %.2f", motion_joint_names[j], near[j],
+                           0.2f * height);
+    return true;
+}
+
 Mesh *body_parse(const uint8_t *data, size_t size, const char *name, Err *e)
 {
     Header h = {0};
@@ -164,6 +183,11 @@ Mesh *body_parse(const uint8_t *data, size_t size, const char *name, Err *e)
         for (long k = h.part[i].first; k < MIN(h.part[i].first + h.part[i].count, h.opaque); k++)
             m->material[k] = m->feature[k] = h.part[i].feature;
     mesh_complete(m);
+    if (!check_joints(m, m->height, e)) {
+        err_context(e, "%s", name);
+        mesh_destroy(m);
+        return NULL;
+    }
     m->two_sided = !m->texture[0] || raster_shows_backs(m); /* bodies to be dressed have open eyes */
     /* clothes come as one part: trousers get a material of their own */
     float waist = m->rest[JOINT_PELVIS][1];

@@ -44,10 +44,12 @@ bool figure_cloth(SynthSource *s, Rng *r, Material *m)
     colour_draw(r, (ColourRange){{0, 1}, {pale ? 0 : 0.2f, pale ? 0.2f : 0.9f}, {40, 250}}, rgb);
     paint(m, rgb);
     float kind = rng_float(r);
-    Asset *fabric = looks_choose(&s->looks.fabrics, r);
     if (kind < 0.25f)
         return true;
-    bool printed = kind < 0.5f || !fabric;
+    bool printed = kind < 0.5f || s->looks.fabrics.n == 0;
+    Asset *fabric = printed ? NULL : looks_choose(&s->looks, &s->looks.fabrics, r);
+    if (!printed && !fabric)
+        return false;
     m->texture = printed ? &s->cloths[rng_int(r, 0, CLOTHS - 1)] : looks_texture(&s->looks, fabric);
     m->repeat = rng_range(r, 2, 7);
     bool dyed = rng_chance(r, 0.5f);
@@ -184,29 +186,30 @@ bool figure_choose(SynthSource *s, Rng *r, SynthLook look, SynthStyle style, Fig
     bool person = look == LOOK_BODY || look == LOOK_SILHOUETTE || look == LOOK_BLUE_SCREEN;
     bool shape = person && l->shapes.n > 0 && rng_chance(r, l->bodies.n ? 0.13f : 1);
     if (look == LOOK_PUPPET && l->figures.n > 0) {
-        Asset *a = looks_choose(&l->figures, r);
-        const Puppet *p = looks_puppet(l, a);
-        if (!p)
+        Asset *a = looks_choose(l, &l->figures, r);
+        if (!a)
             return false;
+        const Puppet *p = a->data;
         f->mesh = p->mesh;
         f->name = a->name;
         f->dress.material[0] = (Material){&p->texture, {1, 1, 1}, 0};
         if (f->style == STYLE_FLAT || f->style == STYLE_INK)
             f->style = STYLE_POSTER; /* a cut-out keeps its own drawing */
     } else if (person && (shape || l->bodies.n > 0)) {
-        Asset *a = looks_choose(shape ? &l->shapes : &l->bodies, r);
-        f->mesh = looks_mesh(l, a);
-        if (!f->mesh)
+        Asset *a = looks_choose(l, shape ? &l->shapes : &l->bodies, r);
+        if (!a)
             return false;
+        f->mesh = a->data;
         f->name = a->skin && strstr(a->path, "kenney") ? a->skin->name : a->name;
         if (shape) {
             if (!dress_shape(s, r, &f->dress))
                 return false;
+        } else if (a->skin) {
+            f->dress.material[0] = (Material){a->skin->data, {1, 1, 1}, 0};
         } else {
-            const Texture *t = a->skin ? looks_texture(l, a->skin) : NULL;
-            if (!t)
-                return false;
-            f->dress.material[0] = (Material){t, {1, 1, 1}, 0};
+            float rgb[3]; /* a body that came without a texture */
+            figure_skin_colour(r, rgb);
+            paint(&f->dress.material[0], rgb);
         }
     } else {
         f->mesh = f->own = drawn_body_make(r);

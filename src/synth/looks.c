@@ -251,17 +251,6 @@ void looks_close(Looks *l)
     memset(l, 0, sizeof *l);
 }
 
-Asset *looks_choose(const AssetList *list, Rng *r)
-{
-    float at = rng_float(r) * list->total;
-    for (int i = 0; i < list->n; i++) {
-        at -= list->at[i].weight;
-        if (at < 0 || i == list->n - 1)
-            return &list->at[i];
-    }
-    return NULL;
-}
-
 static Texture *read_texture(const char *path, int limit, Err *e)
 {
     Picture p;
@@ -290,6 +279,8 @@ static const void *get(Looks *l, Asset *a, int limit)
         if (a->state == 0) {
             Err e = {0};
             a->data = read_asset(l, a, limit, &e);
+            if (!a->data)
+                log_line(LOG_WARNING, "left out: %s", e.text);
             if (!a->data && !l->trouble.text[0])
                 l->trouble = e;
             if (a->data && a->kind == ASSET_MESH && !a->skin && ((Mesh *)a->data)->texture[0]) {
@@ -314,4 +305,28 @@ const Texture *looks_texture(Looks *l, Asset *a)
     bool place = (a >= l->places.at && a < l->places.at + l->places.n) ||
                  (a >= l->painted.at && a < l->painted.at + l->painted.n);
     return get(l, a, place ? l->place_limit : l->texture_limit);
+}
+
+static Asset *draw_one(const AssetList *list, Rng *r)
+{
+    float at = rng_float(r) * list->total;
+    for (int i = 0; i < list->n; i++) {
+        at -= list->at[i].weight;
+        if (at < 0 || i == list->n - 1)
+            return &list->at[i];
+    }
+    return NULL;
+}
+
+Asset *looks_choose(Looks *l, const AssetList *list, Rng *r)
+{
+    for (int tries = 0; tries < 16 && list->n > 0; tries++) {
+        Asset *a = draw_one(list, r);
+        bool ready = a->kind == ASSET_MESH     ? looks_mesh(l, a) && (!a->skin || looks_texture(l, a->skin))
+                     : a->kind == ASSET_PUPPET ? looks_puppet(l, a) != NULL
+                                               : looks_texture(l, a) != NULL;
+        if (ready)
+            return a;
+    }
+    return NULL;
 }

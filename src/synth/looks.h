@@ -41,7 +41,9 @@ typedef struct Looks {
 /* looks, puppets: folders or NULL. */
 bool looks_open(Looks *l, const char *looks, const char *puppets, bool held_out, int size, Err *e);
 void looks_close(Looks *l);
-Asset *looks_choose(const AssetList *list, Rng *r); /* by weight; NULL from an empty list */
+/* By weight, one that can be read (its data is then there). A file that cannot be read is left out with a warning, and
+ * another is chosen. NULL: the list is empty, or sixteen in a row failed (then trouble says why). */
+Asset *looks_choose(Looks *l, const AssetList *list, Rng *r);
 /* The data of an asset, read now if need be. NULL when it cannot be read: see trouble. */
 const Mesh *looks_mesh(Looks *l, Asset *a);
 const Texture *looks_texture(Looks *l, Asset *a);

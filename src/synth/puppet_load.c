@@ -10,13 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool check_drawing(const PuppetDrawing *d, Err *e)
+static bool check_drawing(const PuppetDrawing *d, int w, int h, Err *e)
 {
+    int outside = 0;
     for (int j = 0; j <= SYNTH_JOINTS; j++) {
         const float *p = j < SYNTH_JOINTS ? d->joint[j] : d->crown;
         if (!(p[0] > -1e4f && p[0] < 1e4f && p[1] > -1e4f && p[1] < 1e4f))
             return err_set(e, "joint %d lies at %g, %g", j, p[0], p[1]);
+        outside += p[0] < -0.05f * w || p[1] < -0.05f * h || p[0] > 1.05f * w || p[1] > 1.05f * h;
     }
+    if (outside > 4)
+        return err_set(e, "%d joints lie outside the picture of %d x %d; allowed 4", outside, w, h);
     float tall = 0.5f * (d->joint[JOINT_L_ANKLE][1] + d->joint[JOINT_R_ANKLE][1]) - d->crown[1];
     return tall > 16 || err_set(e, "the figure is %g pixels tall; needed: more than 16, head up", tall);
 }
@@ -139,7 +143,7 @@ Puppet *puppet_load(const char *path, int texture_limit, Err *e)
     }
     if (ok && character)
         complete_character(&d, &p);
-    if (ok && !check_drawing(&d, e))
+    if (ok && !check_drawing(&d, p.w, p.h, e))
         ok = err_context(e, "%s", path);
     Puppet *out = ok ? puppet_make(&d, p.rgba, p.w, p.h, texture_limit, e) : NULL;
     if (ok && !out)

@@ -215,19 +215,19 @@ static bool choose_place(SynthSource *src, Rng *r, const Aim *a, Scene *s, float
         s->blue_screen = true;
         snprintf(s->setting.name, sizeof s->setting.name, "blue screen");
     } else if (l->places.n && kind < (drawn ? 0.42f : 0.62f)) {
-        Asset *place = looks_choose(&l->places, r);
-        const Texture *t = looks_texture(l, place);
-        if (!t)
+        Asset *place = looks_choose(l, &l->places, r);
+        if (!place)
             return false;
+        const Texture *t = place->data;
         s->setting.view = t;
         snprintf(s->setting.name, sizeof s->setting.name, "%s", place->name);
         if (place->fov > 0)
             *x = fit_view(r, place, t, a, size, s);
     } else if (l->painted.n && kind < (drawn ? 0.56f : 0.68f)) {
-        Asset *place = looks_choose(&l->painted, r);
-        const Texture *t = looks_texture(l, place);
-        if (!t)
+        Asset *place = looks_choose(l, &l->painted, r);
+        if (!place)
             return false;
+        const Texture *t = place->data;
         s->setting.view = t;
         s->setting.floor = rng_chance(r, 0.5f);
         snprintf(s->setting.name, sizeof s->setting.name, "%s", place->name);

@@ -83,13 +83,13 @@ typedef struct SynthPair {
  * own SynthPair. */
 SynthSource *synth_open(const SynthOptions *o, Err *e);
 void synth_close(SynthSource *s);
-/* Why a file could not be used after opening (a picture that does not decode): the first such error. false: none. */
+/* Files that turn out unusable when first read are left out with a warning in the log. The first such error; false: none. */
 bool synth_trouble(SynthSource *s, Err *e);
 
 void synth_pair_init(SynthPair *p, int size);
 void synth_pair_finish(SynthPair *p);
 
-/* Pair `index` of this seed: always the same pixels. False only when a file could not be read; see synth_trouble. */
+/* Pair `index` of this seed: always the same pixels. False only when hardly any file can be read; see synth_trouble. */
 bool synth_pair(SynthSource *s, uint64_t index, SynthPair *out);
 /* Only the source of that same pair (rgb, alpha, parts, joints, present, seen): about half the work. */
 bool synth_picture(SynthSource *s, uint64_t index, SynthPair *out);

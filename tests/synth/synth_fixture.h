@@ -41,7 +41,7 @@ static inline void test_body(Text *out, const char *verts, const char *joint_lin
             text_add(out, "joint %s %g %g %g\n", motion_joint_names[j], motion_rest[j][0], motion_rest[j][1],
                      motion_rest[j][2]);
     text_add(out, "data pos f32x3, uv f32x2, joint u8x4, weight u8x4, tri u16x3\n\n");
-    float pos[9] = {0, 0, 0, 1, 0, 0, 0, 1.7f, 0}, uv[6] = {0, 0, 1, 0, 0, 1};
+    float pos[9] = {0, 0.9f, 0, 0.2f, 0.9f, 0, 0, 1.1f, 0}, uv[6] = {0, 0, 1, 0, 0, 1};
     uint8_t joint[12] = {0}, w[12] = {weight, 0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0};
     uint16_t tri[3] = {0, 1, corner};
     text_add_bytes(out, pos, sizeof pos);

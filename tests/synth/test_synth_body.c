@@ -28,7 +28,7 @@ static void reads_a_good_body(void **state)
     Mesh *m = body_parse((const uint8_t *)f.s, f.len, "tiny", &e);
     assert_non_null(m);
     assert_int_equal(m->n_verts, 3);
-    assert_float_equal(m->height, 1.7f, 1e-6f);
+    assert_float_equal(m->height, 0.2f, 1e-6f);
     mesh_destroy(m);
     text_finish(&f);
 }
@@ -51,6 +51,8 @@ static void refuses_bad_bodies(void **state)
     refused(&f, "allowed -10..10 metres");
     test_body(&f, "verts 3", "joint l_elbow 0 nan 0", 255, 2);
     refused(&f, "allowed -10..10 metres");
+    test_body(&f, "verts 3", "joint l_elbow 0 1 0\njoint r_nothing 0 0 0", 255, 2);
+    refused(&f, "is \"r_nothing\"");
     test_body(&f, "verts 3\ntexture ../../etc/passwd", NULL, 255, 2);
     refused(&f, "outside the folder");
     test_body(&f, "verts 3\npart skin 0 9", NULL, 255, 2);

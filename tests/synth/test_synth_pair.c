@@ -6,6 +6,7 @@
 #include "synth_fixture.h"
 
 #include <math.h>
+#include <unistd.h>
 
 #include "synth/degrade.h"
 #include "synth/synth.h"
@@ -183,6 +184,35 @@ static void refuses_bad_options(void **state)
     assert_null(synth_open(&(SynthOptions){.size = 64, .puppets = "/nowhere"}, &e));
 }
 
+/* A file that is no picture is named; a folder of nothing else ends in false, never in a crash or a wrong pair. */
+static void names_broken_files(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/jig_looks_XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    Text places = {0}, file = {0};
+    text_add(&places, "%s/backgrounds", folder);
+    text_add(&file, "%s/backgrounds/hill_0.jpg", folder);
+    Err e = {0};
+    assert_true(file_make_dir(places.s, &e) && file_write(file.s, "no picture", 10, &e));
+    SynthSource *s = open_source((SynthOptions){.looks = folder, .size = 32, .seed = 1});
+    SynthPair p;
+    synth_pair_init(&p, 32);
+    int failed = 0;
+    for (int i = 0; i < 20; i++)
+        failed += !synth_picture(s, i, &p);
+    assert_true(failed > 3 && failed < 20);
+    assert_true(synth_trouble(s, &e));
+    assert_non_null(strstr(e.text, "hill_0.jpg"));
+    synth_pair_finish(&p);
+    synth_close(s);
+    unlink(file.s);
+    rmdir(places.s);
+    rmdir(folder);
+    text_finish(&places);
+    text_finish(&file);
+}
+
 /* Quality 100 changes next to nothing, 10 much; the mean stays. */
 static void jpeg_loses_as_it_should(void **state)
 {
@@ -210,7 +240,7 @@ int main(void)
                                        cmocka_unit_test(threads_share_a_source),
                                        cmocka_unit_test(labels_fit),
                                        cmocka_unit_test(held_out_looks_stay_out),
-                                       cmocka_unit_test(refuses_bad_options),
+                                       cmocka_unit_test(refuses_bad_options), cmocka_unit_test(names_broken_files),
                                        cmocka_unit_test(jpeg_loses_as_it_should)};
     return cmocka_run_group_tests_name("synth/pair", tests, NULL, NULL);
 }

@@ -83,7 +83,7 @@ typedef struct SynthPair {
  * own SynthPair. */
 SynthSource *synth_open(const SynthOptions *o, Err *e);
 void synth_close(SynthSource *s);
-/* Files that turn out unusable when first read are left out with a warning in the log. The first such error; false: none. */
+/* Files that turn out unusable when first read are left out with a warning in the log. The first error; false: none. */
 bool synth_trouble(SynthSource *s, Err *e);
 
 void synth_pair_init(SynthPair *p, int size);

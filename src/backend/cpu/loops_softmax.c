@@ -33,8 +33,8 @@ static void soft_rows(void *ctx, int64_t from, int64_t to)
         _Pragma("omp simd reduction(max:top)") for (int64_t i = 0; i < n; i++) top = x[i] > top ? x[i] : top;
         if (s->log) {
             _Pragma("omp simd reduction(+:sum)") for (int64_t i = 0; i < n; i++) sum += f_exp(x[i] - top);
-            float less = top + logf(sum);
-            SIMD for (int64_t i = 0; i < n; i++) y[i] = x[i] - less;
+            float less = logf(sum); /* not joined with top: it would lose its digits beside a large one */
+            SIMD for (int64_t i = 0; i < n; i++) y[i] = x[i] - top - less;
         } else {
             _Pragma("omp simd reduction(+:sum)") for (int64_t i = 0; i < n; i++) {
                 float e = f_exp(x[i] - top);
@@ -87,13 +87,13 @@ static void soft_columns(void *ctx, int64_t from, int64_t to)
             const float *x = row_in(s->x.type, s->x.data, (first + r) * s->inner + c, n, bx);
             SIMD for (int64_t i = 0; i < n; i++) sum[i] += f_exp(x[i] - top[i]);
         }
-        for (int64_t i = 0; i < n; i++) sum[i] = s->log ? top[i] + logf(sum[i]) : 1 / sum[i];
+        for (int64_t i = 0; i < n; i++) sum[i] = s->log ? logf(sum[i]) : 1 / sum[i];
         for (int64_t r = 0; r < s->N; r++) {
             int64_t at = (first + r) * s->inner + c;
             const float *x = row_in(s->x.type, s->x.data, at, n, bx);
             float *y = row_for(s->y.type, s->y.data, at, by);
             if (s->log) {
-                SIMD for (int64_t i = 0; i < n; i++) y[i] = x[i] - sum[i];
+                SIMD for (int64_t i = 0; i < n; i++) y[i] = x[i] - top[i] - sum[i];
             } else {
                 SIMD for (int64_t i = 0; i < n; i++) y[i] = f_exp(x[i] - top[i]) * sum[i];
             }

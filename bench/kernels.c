@@ -138,6 +138,7 @@ typedef struct MatmulCase { const char *name; int64_t batch, m, n, k; bool ta, t
 static const MatmulCase matmuls[] = {
     {"motion 9600x256->768", 1, 9600, 768, 256, false, true, true}, {"motion 9600x256->1024", 1, 9600, 1024, 256, false, true, true}, {"motion 150x256->1024", 1, 150, 1024, 256, false, true, true},
     {"motion dx 9600x1024->256", 1, 9600, 256, 1024, false, false, true}, {"motion dw 1024x9600x256", 1, 1024, 256, 9600, true, false, false, true},
+    {"motion dw 256x9600x768", 1, 256, 768, 9600, true, false, false, true}, {"motion 9600x256->256", 1, 9600, 256, 256, false, true, true},
     {"unet 40960x64->768", 1, 40960, 768, 64, false, true, true}, {"unet 40960x256->64", 1, 40960, 64, 256, false, true, true}, {"unet dw 768x40960x64", 1, 768, 64, 40960, true, false, false, true},
     {"film 1x1064->1024", 1, 1, 1024, 1064, false, true, true}, {"bones 3x3 of 4000", 4000, 3, 3, 3}, {"batch 64 of 150x150x64", 64, 150, 150, 64, false, true},
 };

@@ -4,46 +4,55 @@
  *
  * Queries are taken QB at a time, keys KB at a time, so scores only ever exist as one QB x KB tile in the second-level cache. With
  * more than one block of keys the softmax is updated as it goes (Milakov & Gimelshein 2018; FlashAttention, Dao 2022).
- * One thread does whole sequences (a head of one sequence at a time); when there are few, the forward pass also cuts them
- * into blocks of queries. All arithmetic is f32.
- * A query whose keys are all masked gets 0.
+ * One thread does whole sequences; when there are few, the forward pass also cuts them into blocks of queries. Neighbouring
+ * heads lie side by side in memory, and tokens far apart (time attention: megabytes, all in one set of the cache), so as many
+ * heads as fit the cache are loaded together. All arithmetic is f32. A query whose keys are all masked gets 0.
  */
 #include "backend/cpu/loops.h"
 #include "backend/cpu/tokens.h"
 
-enum { QB = 48, KB = 256 };
+enum { QB = 48, KB = 256, GROUP_BYTES = 384 * 1024 };
 
 typedef struct Attend {
     const AttentionArgs *a;
     int64_t q_blocks;        /* blocks of queries of one sequence */
     int64_t D, K;            /* dim and nk, padded to whole vectors */
     int64_t tile;            /* width of a score tile: at most KB keys */
+    int G, groups;           /* heads loaded together; groups of heads */
+    int64_t P;               /* pitch of the rows of a group */
     int64_t parts;           /* gradient with dbias: shares of the sequences, each with its own sums */
     float *dbias;            /* [parts, heads, nq, nk] */
 } Attend;
 
-/* A head of one sequence, and the thread's matrices. */
+/* A group of heads of one sequence, the head that is worked on, and the thread's matrices. A matrix of rows has pitch P
+ * and holds all heads of the group; transposed ones lie one after the other. */
 typedef struct Sequence {
     const Attend *s;
     int64_t o, i;
-    int h;
-    float *kt, *v;                       /* K^T [D, K], V [nk, D] */
-    float *q, *scores, *out, *top, *sum; /* Q [QB, D], S then P [QB, tile], O [QB, D]; running maximum and sum [QB] */
+    int first, g;                        /* first head of the group; head in the group */
+    float *kt, *v;                       /* K^T [G][D, K], V [nk, P] */
+    float *q, *scores, *out, *top, *sum; /* Q [QB, P], S then P [QB, tile], O [QB, P]; running maximum and sum [QB] */
     /* gradient only */
-    float *k, *vt, *dout, *dscores, *dq, *dk, *dv, *delta; /* K [nk, D], V^T [D, K], dO, dS, dQ; dK, dV [nk, D]; [QB] */
+    float *k, *vt, *dout, *dscores, *dq, *dk, *dv, *delta; /* K [nk, P], V^T [G][D, K], dO, dS, dQ; dK, dV [nk, P]; [QB] */
 } Sequence;
 
-static Attend setup(const AttentionArgs *a)
+static Attend setup(const AttentionArgs *a, int64_t matrices)
 {
-    return (Attend){.a = a, .q_blocks = (a->nq + QB - 1) / QB, .D = padded(a->dim), .K = padded(a->nk),
-                    .tile = padded(MIN(a->nk, KB))};
+    Attend s = {.a = a, .q_blocks = (a->nq + QB - 1) / QB, .D = padded(a->dim), .K = padded(a->nk), .tile = padded(MIN(a->nk, KB))};
+    int64_t head = MAX(a->nk * a->dim * 4 * matrices, 1), tasks = a->outer * a->inner * s.q_blocks;
+    s.G = a->dim % VN == 0 ? (int)CLAMP(GROUP_BYTES / head, 1, a->heads) : 1;
+    while (s.G > 1 && tasks * ((a->heads + s.G - 1) / s.G) < 4 * threads_count()) s.G /= 2;
+    s.groups = (a->heads + s.G - 1) / s.G;
+    s.P = padded(s.G * a->dim);
+    if (s.P / VN % 2 == 0) s.P += VN; /* rows an even number of vectors apart would meet in few sets of the cache */
+    return s;
 }
 
 /* Cuts the thread's scratch into the matrices; all sizes are whole vectors. */
 static Sequence matrices(const Attend *s, bool gradient)
 {
-    int64_t row = s->a->nk * s->D, col = s->D * s->K, q = QB * s->D, t = QB * s->tile;
-    int64_t base = col + row + 2 * q + t + 3 * 64, more = gradient ? col + 3 * row + 2 * q + t + 64 : 0;
+    int64_t row = s->a->nk * s->P, col = s->G * s->D * s->K, q = QB * s->P, t = QB * s->tile;
+    int64_t base = col + row + 2 * q + t + 3 * 64, more = gradient ? col + 3 * row + 2 * q + t : 0;
     float *p = cpu_scratch(SCRATCH_OWN, sizeof(float) * (size_t)(base + more));
     Sequence m = {.s = s};
     struct { float **at; int64_t n; } parts[] = {
@@ -56,6 +65,48 @@ static Sequence matrices(const Attend *s, bool gradient)
         p += parts[i].n;
     }
     return m;
+}
+
+static void place(Sequence *m, int64_t sequence, int group)
+{
+    m->o = sequence / m->s->a->inner;
+    m->i = sequence % m->s->a->inner;
+    m->first = group * m->s->G;
+}
+
+static int heads_here(const Sequence *m)
+{
+    return MIN(m->s->G, m->s->a->heads - m->first);
+}
+
+/* Columns of the head in a matrix of rows; its own transposed matrix. */
+static float *mine(const Sequence *m, float *rows)
+{
+    return rows + m->g * m->s->a->dim;
+}
+
+static float *turned(const Sequence *m, float *columns)
+{
+    return columns + m->g * m->s->D * m->s->K;
+}
+
+static void load(const Sequence *m, const void *p, int64_t pitch, int64_t count, int64_t from, int64_t n, float scale, float *to)
+{
+    const AttentionArgs *a = m->s->a;
+    load_rows(head_of(a, m->o, m->i, m->first, count, pitch), p, from, n, heads_here(m) * a->dim, scale, to, m->s->P);
+}
+
+static void store(const Sequence *m, void *p, int64_t pitch, int64_t count, int64_t from, int64_t n, float scale, const float *rows)
+{
+    const AttentionArgs *a = m->s->a;
+    store_rows(head_of(a, m->o, m->i, m->first, count, pitch), p, from, n, heads_here(m) * a->dim, scale, rows, m->s->P);
+}
+
+static void turn(Sequence *m, const float *rows, float *columns)
+{
+    const Attend *s = m->s;
+    for (m->g = 0; m->g < heads_here(m); m->g++)
+        turn_rows(rows + m->g * s->a->dim, s->P, s->a->nk, s->a->dim, turned(m, columns), s->K);
 }
 
 /* ---- scores --------------------------------------------------------------------------------------------------------- */
@@ -72,12 +123,12 @@ static void score_tile(const Sequence *m, int64_t q0, int64_t rows, int64_t k0, 
 {
     const Attend *s = m->s;
     const AttentionArgs *a = s->a;
-    V(gemm)(rows, padded(n), a->dim, m->q, s->D, 1, m->kt + k0, s->K, m->scores, s->tile, false);
+    V(gemm)(rows, padded(n), a->dim, mine(m, m->q), s->P, 1, turned(m, m->kt) + k0, s->K, m->scores, s->tile, false);
     for (int64_t r = 0; r < rows; r++) {
         float *x = m->scores + r * s->tile;
         for (int64_t j = n; j < padded(n); j++) x[j] = -INFINITY;
         if (a->bias) {
-            const float *b = a->bias + (m->h * a->nq + q0 + r) * a->nk + k0;
+            const float *b = a->bias + ((m->first + m->g) * a->nq + q0 + r) * a->nk + k0;
             SIMD for (int64_t j = 0; j < n; j++) x[j] += b[j];
         }
         if (a->key_mask) {
@@ -112,7 +163,7 @@ static float soften(float *x, int64_t n, float *top, float *sum)
     return factor;
 }
 
-/* out [rows, D] = sum of exp(score - top) v, with top and sum of each row; not yet divided by sum. */
+/* out [rows, D] of the head = sum of exp(score - top) v, with top and sum of each row; not yet divided by sum. */
 static void attend_block(const Sequence *m, int64_t q0, int64_t rows)
 {
     const Attend *s = m->s;
@@ -125,25 +176,23 @@ static void attend_block(const Sequence *m, int64_t q0, int64_t rows)
         int64_t n = MIN(KB, a->nk - k0);
         score_tile(m, q0, rows, k0, n);
         for (int64_t r = 0; r < rows; r++) {
-            float factor = soften(m->scores + r * s->tile, padded(n), &m->top[r], &m->sum[r]), *out = m->out + r * s->D;
+            float factor = soften(m->scores + r * s->tile, padded(n), &m->top[r], &m->sum[r]), *out = mine(m, m->out) + r * s->P;
             if (k0 > 0 && factor != 1) {
                 SIMD for (int64_t c = 0; c < s->D; c++) out[c] *= factor;
             }
         }
-        V(gemm)(rows, s->D, n, m->scores, s->tile, 1, m->v + k0 * s->D, s->D, m->out, s->D, k0 > 0);
+        V(gemm)(rows, s->D, n, m->scores, s->tile, 1, mine(m, m->v) + k0 * s->P, s->P, mine(m, m->out), s->P, k0 > 0);
     }
 }
 
 /* ---- forward -------------------------------------------------------------------------------------------------------- */
 
-static void load_keys(const Sequence *m)
+static void load_keys(Sequence *m)
 {
-    const Attend *s = m->s;
-    const AttentionArgs *a = s->a;
-    Head k = head_of(a, m->o, m->i, m->h, a->nk, a->k_pitch), v = head_of(a, m->o, m->i, m->h, a->nk, a->v_pitch);
-    load_rows(k, a->k, 0, a->nk, a->dim, 1, m->v, s->D); /* v is filled next and serves as room until then */
-    turn_rows(m->v, s->D, a->nk, a->dim, m->kt, s->K);
-    load_rows(v, a->v, 0, a->nk, a->dim, 1, m->v, s->D);
+    const AttentionArgs *a = m->s->a;
+    load(m, a->k, a->k_pitch, a->nk, 0, a->nk, 1, m->v); /* v is filled next and serves as room until then */
+    turn(m, m->v, m->kt);
+    load(m, a->v, a->v_pitch, a->nk, 0, a->nk, 1, m->v);
 }
 
 static void forward_blocks(void *ctx, int64_t from, int64_t to)
@@ -152,29 +201,28 @@ static void forward_blocks(void *ctx, int64_t from, int64_t to)
     const AttentionArgs *a = s->a;
     Sequence m = matrices(s, false);
     for (int64_t unit = from; unit < to; unit++) {
-        int64_t seq = unit / s->q_blocks, q0 = unit % s->q_blocks * QB, rows = MIN(QB, a->nq - q0);
+        int64_t task = unit / s->q_blocks, q0 = unit % s->q_blocks * QB, rows = MIN(QB, a->nq - q0);
         if (unit == from || q0 == 0) {
-            m.h = (int)(seq % a->heads);
-            m.i = seq / a->heads % a->inner;
-            m.o = seq / a->heads / a->inner;
+            place(&m, task / s->groups, (int)(task % s->groups));
             load_keys(&m);
         }
-        load_rows(head_of(a, m.o, m.i, m.h, a->nq, a->q_pitch), a->q, q0, rows, a->dim, a->scale, m.q, s->D);
-        attend_block(&m, q0, rows);
-        for (int64_t r = 0; r < rows; r++) {
-            float *out = m.out + r * s->D, scale = m.sum[r] > 0 ? 1 / m.sum[r] : 0;
-            SIMD for (int64_t c = 0; c < s->D; c++) out[c] *= scale;
+        load(&m, a->q, a->q_pitch, a->nq, q0, rows, a->scale, m.q);
+        for (m.g = 0; m.g < heads_here(&m); m.g++) {
+            attend_block(&m, q0, rows);
+            for (int64_t r = 0; r < rows; r++) {
+                float *out = mine(&m, m.out) + r * s->P, scale = m.sum[r] > 0 ? 1 / m.sum[r] : 0;
+                SIMD for (int64_t c = 0; c < s->D; c++) out[c] *= scale;
+            }
         }
-        store_rows(head_of(a, m.o, m.i, m.h, a->nq, a->out_pitch), a->out, q0, rows, a->dim, 1, m.out, s->D);
+        store(&m, a->out, a->out_pitch, a->nq, q0, rows, 1, m.out);
     }
 }
 
 void V(attention)(const AttentionArgs *a)
 {
-    if (a->nk == 0) return;
-    Attend s = setup(a);
-    int64_t units = a->outer * a->inner * a->heads * s.q_blocks;
-    threads_for(units, 65536 / (MIN(a->nq, QB) * a->nk * a->dim + 1) + 1, forward_blocks, &s);
+    Attend s = setup(a, 2);
+    int64_t units = a->outer * a->inner * s.groups * s.q_blocks;
+    threads_for(units, 65536 / (MIN(a->nq, QB) * a->nk * a->dim * s.G + 1) + 1, forward_blocks, &s);
 }
 
 /* ---- gradient ------------------------------------------------------------------------------------------------------- */
@@ -189,7 +237,7 @@ static void probabilities(const Sequence *m, int64_t q0, int64_t rows, int64_t k
         float scale = m->sum[r] > 0 ? 1 / m->sum[r] : 0;
         SIMD for (int64_t j = 0; j < padded(n); j++) x[j] = f_exp(x[j] - top) * scale;
     }
-    V(gemm)(rows, padded(n), s->a->dim, m->dout, s->D, 1, m->vt + k0, s->K, m->dscores, s->tile, false);
+    V(gemm)(rows, padded(n), s->a->dim, mine(m, m->dout), s->P, 1, turned(m, m->vt) + k0, s->K, m->dscores, s->tile, false);
 }
 
 /* From P and dP to dS = P (dP - delta), and all that follows from it. */
@@ -197,7 +245,7 @@ static void spread(const Sequence *m, float *dbias, int64_t q0, int64_t rows, in
 {
     const Attend *s = m->s;
     const AttentionArgs *a = s->a;
-    V(gemm)(n, s->D, rows, m->scores, 1, s->tile, m->dout, s->D, m->dv + k0 * s->D, s->D, true);
+    V(gemm)(n, s->D, rows, m->scores, 1, s->tile, mine(m, m->dout), s->P, mine(m, m->dv) + k0 * s->P, s->P, true);
     for (int64_t r = 0; r < rows; r++) {
         float *ds = m->dscores + r * s->tile, *p = m->scores + r * s->tile, delta = m->delta[r];
         SIMD for (int64_t j = 0; j < padded(n); j++) ds[j] = p[j] * (ds[j] - delta);
@@ -206,8 +254,8 @@ static void spread(const Sequence *m, float *dbias, int64_t q0, int64_t rows, in
             SIMD for (int64_t j = 0; j < n; j++) b[j] += ds[j];
         }
     }
-    V(gemm)(rows, s->D, n, m->dscores, s->tile, 1, m->k + k0 * s->D, s->D, m->dq, s->D, k0 > 0);
-    V(gemm)(n, s->D, rows, m->dscores, 1, s->tile, m->q, s->D, m->dk + k0 * s->D, s->D, true);
+    V(gemm)(rows, s->D, n, m->dscores, s->tile, 1, mine(m, m->k) + k0 * s->P, s->P, mine(m, m->dq), s->P, k0 > 0);
+    V(gemm)(n, s->D, rows, m->dscores, 1, s->tile, mine(m, m->q), s->P, mine(m, m->dk) + k0 * s->P, s->P, true);
 }
 
 static float dot(const float *x, const float *y, int64_t n)
@@ -224,7 +272,7 @@ static void row_statistics(const Sequence *m, int64_t q0, int64_t rows)
     attend_block(m, q0, rows);
     for (int64_t r = 0; r < rows; r++) {
         float scale = m->sum[r] > 0 ? 1 / m->sum[r] : 0;
-        m->delta[r] = scale * dot(m->out + r * s->D, m->dout + r * s->D, s->D);
+        m->delta[r] = scale * dot(mine(m, m->out) + r * s->P, mine(m, m->dout) + r * s->P, s->a->dim);
     }
 }
 
@@ -234,7 +282,7 @@ static void single_tile(const Sequence *m, int64_t q0, int64_t rows)
     const Attend *s = m->s;
     int64_t n = s->a->nk;
     score_tile(m, q0, rows, 0, n);
-    V(gemm)(rows, padded(n), s->a->dim, m->dout, s->D, 1, m->vt, s->K, m->dscores, s->tile, false);
+    V(gemm)(rows, padded(n), s->a->dim, mine(m, m->dout), s->P, 1, turned(m, m->vt), s->K, m->dscores, s->tile, false);
     for (int64_t r = 0; r < rows; r++) {
         float *p = m->scores + r * s->tile, top = -INFINITY, sum = 0;
         soften(p, padded(n), &top, &sum);
@@ -244,53 +292,61 @@ static void single_tile(const Sequence *m, int64_t q0, int64_t rows)
     }
 }
 
+/* One block of queries of one head; dbias [nq, nk] or NULL. */
+static void gradient_block(const Sequence *m, float *dbias, int64_t q0, int64_t rows)
+{
+    int64_t nk = m->s->a->nk;
+    if (nk <= KB) {
+        single_tile(m, q0, rows);
+        spread(m, dbias, q0, rows, 0, nk);
+        return;
+    }
+    row_statistics(m, q0, rows);
+    for (int64_t k0 = 0; k0 < nk; k0 += KB) {
+        int64_t n = MIN(KB, nk - k0);
+        probabilities(m, q0, rows, k0, n);
+        spread(m, dbias, q0, rows, k0, n);
+    }
+}
+
+/* All heads of the group; dbias [G, nq, nk] or NULL. */
 static void gradient_sequence(Sequence *m, float *dbias)
 {
     const Attend *s = m->s;
     const AttentionArgs *a = s->a;
-    Head k = head_of(a, m->o, m->i, m->h, a->nk, a->k_pitch), q = head_of(a, m->o, m->i, m->h, a->nq, a->q_pitch);
     load_keys(m);
-    load_rows(k, a->k, 0, a->nk, a->dim, 1, m->k, s->D);
-    turn_rows(m->v, s->D, a->nk, a->dim, m->vt, s->K);
-    memset(m->dk, 0, sizeof(float) * (size_t)(a->nk * s->D));
-    memset(m->dv, 0, sizeof(float) * (size_t)(a->nk * s->D));
+    load(m, a->k, a->k_pitch, a->nk, 0, a->nk, 1, m->k);
+    turn(m, m->v, m->vt);
+    memset(m->dk, 0, sizeof(float) * (size_t)(a->nk * s->P));
+    memset(m->dv, 0, sizeof(float) * (size_t)(a->nk * s->P));
     for (int64_t q0 = 0; q0 < a->nq; q0 += QB) {
         int64_t rows = MIN(QB, a->nq - q0);
-        load_rows(q, a->q, q0, rows, a->dim, a->scale, m->q, s->D);
-        load_rows(head_of(a, m->o, m->i, m->h, a->nq, a->out_pitch), a->dout, q0, rows, a->dim, 1, m->dout, s->D);
-        if (a->nk <= KB) {
-            single_tile(m, q0, rows);
-            spread(m, dbias, q0, rows, 0, a->nk);
-        } else {
-            row_statistics(m, q0, rows);
-            for (int64_t k0 = 0; k0 < a->nk; k0 += KB) {
-                int64_t n = MIN(KB, a->nk - k0);
-                probabilities(m, q0, rows, k0, n);
-                spread(m, dbias, q0, rows, k0, n);
-            }
-        }
-        store_rows(head_of(a, m->o, m->i, m->h, a->nq, a->dq_pitch), a->dq, q0, rows, a->dim, a->scale, m->dq, s->D);
+        load(m, a->q, a->q_pitch, a->nq, q0, rows, a->scale, m->q);
+        load(m, a->dout, a->out_pitch, a->nq, q0, rows, 1, m->dout);
+        for (m->g = 0; m->g < heads_here(m); m->g++)
+            gradient_block(m, dbias ? dbias + m->g * a->nq * a->nk : NULL, q0, rows);
+        store(m, a->dq, a->dq_pitch, a->nq, q0, rows, a->scale, m->dq);
     }
     /* q was scaled on loading, so dk = dS^T (scale q) is whole */
-    store_rows(head_of(a, m->o, m->i, m->h, a->nk, a->dk_pitch), a->dk, 0, a->nk, a->dim, 1, m->dk, s->D);
-    store_rows(head_of(a, m->o, m->i, m->h, a->nk, a->dv_pitch), a->dv, 0, a->nk, a->dim, 1, m->dv, s->D);
+    store(m, a->dk, a->dk_pitch, a->nk, 0, a->nk, 1, m->dk);
+    store(m, a->dv, a->dv_pitch, a->nk, 0, a->nk, 1, m->dv);
 }
 
-/* unit = (share of the sequences, head); without dbias a share is one sequence */
+/* unit = (share of the sequences, group of heads); without dbias a share is one sequence */
 static void gradient_units(void *ctx, int64_t from, int64_t to)
 {
     const Attend *s = ctx;
     const AttentionArgs *a = s->a;
     Sequence m = matrices(s, true);
-    int64_t sequences = a->outer * a->inner;
+    int64_t sequences = a->outer * a->inner, square = a->nq * a->nk;
     for (int64_t unit = from; unit < to; unit++) {
-        int64_t part = unit / a->heads;
-        m.h = (int)(unit % a->heads);
-        float *dbias = s->dbias ? s->dbias + unit * a->nq * a->nk : NULL;
-        if (dbias) memset(dbias, 0, sizeof(float) * (size_t)(a->nq * a->nk));
+        int64_t part = unit / s->groups;
+        int group = (int)(unit % s->groups);
+        float *dbias = s->dbias ? s->dbias + (part * a->heads + group * s->G) * square : NULL;
+        place(&m, 0, group);
+        if (dbias) memset(dbias, 0, sizeof(float) * (size_t)(heads_here(&m) * square));
         for (int64_t seq = part * sequences / s->parts; seq < (part + 1) * sequences / s->parts; seq++) {
-            m.o = seq / a->inner;
-            m.i = seq % a->inner;
+            place(&m, seq, group);
             gradient_sequence(&m, dbias);
         }
     }
@@ -301,14 +357,14 @@ static void gradient_units(void *ctx, int64_t from, int64_t to)
 
 void V(attention_grad)(const AttentionArgs *a)
 {
-    Attend s = setup(a);
+    Attend s = setup(a, 6);
     int64_t sequences = a->outer * a->inner, count = a->heads * a->nq * a->nk;
     s.parts = sequences;
     if (a->dbias) {
         s.parts = CLAMP(PARTS_BYTES / (count * 4 + 1), 1, MIN(PARTS, MAX(sequences, 1)));
         s.dbias = cpu_scratch(SCRATCH_SHARED, sizeof(float) * (size_t)(s.parts * count + 1));
     }
-    threads_for(s.parts * a->heads, 1, gradient_units, &s);
+    threads_for(s.parts * s.groups, 1, gradient_units, &s);
     if (!a->dbias) return;
     memcpy(a->dbias, s.dbias, sizeof(float) * (size_t)count);
     for (int64_t p = 1; p < s.parts; p++) {

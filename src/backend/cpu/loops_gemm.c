@@ -39,24 +39,33 @@ INLINE void tile(const int R, const int CV, int64_t k, const float *A, int64_t a
         UNROLL for (int v = 0; v < CV; v++) v_store(C + r * ldc + v * VN, c[r][v]);
 }
 
-#define TILE(R, CV) tile(R, CV, k, A + i * a_row, a_row, a_col, B + j, ldb, C + i * ldc + j, ldc, accumulate)
+#define TILE(R, CV) tile(R, CV, k, A, a_row, a_col, B, ldb, C, ldc, accumulate)
+#define REST(R, CV) case R: TILE(R, CV); break;
+
+/* A strip of CV vectors: as many whole tiles as fit, and one of what is left. */
+INLINE void strip(const int CV, int64_t m, int64_t k, const float *A, int64_t a_row, int64_t a_col, const float *B,
+                  int64_t ldb, float *C, int64_t ldc, bool accumulate)
+{
+    for (; m >= MR; m -= MR) {
+        TILE(MR, CV);
+        A += MR * a_row;
+        C += MR * ldc;
+    }
+    switch (m) {
+        REST(1, CV) REST(2, CV) REST(3, CV) REST(4, CV) REST(5, CV)
+#if MR > 6
+        REST(6, CV) REST(7, CV) REST(8, CV) REST(9, CV) REST(10, CV) REST(11, CV)
+#endif
+    default: break;
+    }
+}
 
 void V(gemm)(int64_t m, int64_t n, int64_t k, const float *A, int64_t a_row, int64_t a_col, const float *B, int64_t ldb,
              float *C, int64_t ldc, bool accumulate)
 {
     int64_t j = 0;
-    for (; j + 2 * VN <= n; j += 2 * VN) {
-        int64_t i = 0;
-        for (; i + MR <= m; i += MR) TILE(MR, 2);
-        for (; i + 3 <= m; i += 3) TILE(3, 2);
-        for (; i < m; i++) TILE(1, 2);
-    }
-    for (; j < n; j += VN) {
-        int64_t i = 0;
-        for (; i + MR <= m; i += MR) TILE(MR, 1);
-        for (; i + 3 <= m; i += 3) TILE(3, 1);
-        for (; i < m; i++) TILE(1, 1);
-    }
+    for (; j + 2 * VN <= n; j += 2 * VN) strip(2, m, k, A, a_row, a_col, B + j, ldb, C + j, ldc, accumulate);
+    for (; j < n; j += VN) strip(1, m, k, A, a_row, a_col, B + j, ldb, C + j, ldc, accumulate);
 }
 
 /* ---- small and odd products ----------------------------------------------------------------------------------------- */

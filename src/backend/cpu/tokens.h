@@ -24,10 +24,11 @@ static inline int64_t padded(int64_t n)
 /* to [n, width] = scale * tokens from..from+n */
 static inline void load_rows(Head h, const void *p, int64_t from, int64_t n, int dim, float scale, float *to, int64_t width)
 {
-    bool soon = n <= 128; /* the next head comes soon, and tokens may lie far apart */
+    /* Tokens lie far apart: fetch ahead, the next head of a short sequence, the next tokens of a long one. */
+    int64_t ahead = n <= 128 ? dim : 12 * h.step;
     for (int64_t r = 0; r < n; r++, to += width) {
         int64_t at = h.first + (from + r) * h.step;
-        if (soon) __builtin_prefetch((const char *)p + (size_t)(at + dim) * (h.type == JIG_F32 ? 4 : 2));
+        __builtin_prefetch((const char *)p + (size_t)(at + ahead) * (h.type == JIG_F32 ? 4 : 2));
         if (h.type == JIG_F32) {
             const float *x = (const float *)p + at;
             SIMD for (int c = 0; c < dim; c++) to[c] = scale * x[c];

@@ -104,16 +104,34 @@ typedef struct Step {
     Err e[MAX_REPLICAS];
 } Step;
 
-static void run_range(void *ctx, int64_t from, int64_t to)
+typedef struct Split {
+    RangeFn *fn;
+    void *ctx;
+} Split;
+
+static void split_range(void *ctx, int64_t from, int64_t to)
+{
+    const Split *s = ctx;
+    int threads = omp_get_max_threads();
+    omp_set_num_threads(1); /* of this thread only: a library below must not plan for more than it gets */
+    for (int64_t i = from; i < to; i++)
+        s->fn(s->ctx, i, i + 1);
+    omp_set_num_threads(threads);
+}
+
+void train_split(int n, RangeFn *fn, void *ctx)
+{
+    if (n == 1)
+        fn(ctx, 0, 1);
+    else
+        threads_for(n, 1, split_range, &(Split){fn, ctx});
+}
+
+static void run_one(void *ctx, int64_t i, int64_t end)
 {
     Step *s = ctx;
-    int threads = omp_get_max_threads();
-    if (s->r->n > 1)
-        omp_set_num_threads(1); /* of this thread only: a library below must not plan for more than it gets */
-    for (int64_t i = from; i < to; i++)
-        s->ok[i] =
-            replicas_set_inputs(s->r->graph[i], s->b, i * s->r->part, &s->e[i]) && graph_run(s->r->graph[i], &s->e[i]);
-    omp_set_num_threads(threads);
+    Graph *g = s->r->graph[i];
+    s->ok[i] = replicas_set_inputs(g, s->b, i * s->r->part, &s->e[i]) && graph_run(g, &s->e[i]);
 }
 
 typedef struct Sum {
@@ -134,10 +152,7 @@ static void mean_range(void *ctx, int64_t from, int64_t to)
 bool replicas_run(Replicas *r, const TrainBatch *b, Err *e)
 {
     Step s = {.r = r, .b = b};
-    if (r->n == 1)
-        run_range(&s, 0, 1);
-    else
-        threads_for(r->n, 1, run_range, &s);
+    train_split(r->n, run_one, &s);
     for (int i = 0; i < r->n; i++)
         if (!s.ok[i]) {
             if (e && !e->text[0])

@@ -85,11 +85,13 @@ typedef struct TrainTask {
      * mean over the batch. Called for parts of the batch in training, which run side by side, and for the whole one in
      * validation. */
     Node *(*build)(void *net, Graph *g, int64_t batch, bool training);
-    /* Fills the sample's rows (rows[k]: row of input k). Called by several threads at once, each with its own worker. */
+    /* Fills the sample's rows (rows[k]: row of input k). Called by several threads at once, each with its own worker.
+     */
     void *(*worker_create)(void *net);
     void (*worker_destroy)(void *worker);
     bool (*sample)(void *net, void *worker, uint64_t index, bool held_out, void *const *rows, Err *e);
-    /* Optional: on the training thread, before the batch goes into the graph (a frozen network's output becomes input). */
+    /* Optional: on the training thread, before the batch goes into the graph (a frozen network's output becomes input).
+     */
     bool (*prepare)(void *net, TrainBatch *b, Err *e);
     /* After the graph ran on a held-out batch with the EMA weights; parts of the loss are collected by the trainer. */
     void (*measure)(void *net, Graph *g, const TrainBatch *b, TrainMetrics *m);
@@ -136,6 +138,10 @@ typedef struct TrainResult {
  * err_cancel. */
 bool train_run(const TrainTask *task, const TrainOptions *o, const void *task_options, const Progress *progress,
                TrainResult *result, Err *e);
+
+/* fn(ctx, i, i + 1) for i in 0..n-1, each i on a core of its own, with the library below planning for one thread
+ * (replicas.c): a frozen network that a task runs in `prepare` is split like the training step itself. */
+void train_split(int n, RangeFn *fn, void *ctx);
 
 /* Learning-rate factor at progress p in 0..1 (plan.c): linear warm-up over `warmup`, then
  * cosine: 0.5 (1 + cos(pi q)) down to 0.01; constant: 1; late: 1 until q = 0.7, then linear down to 0.01. */

@@ -29,9 +29,7 @@ static const char *const losses[] = {"hole", "rest", "edges", NULL};
 typedef struct BackgroundTraining {
     BackgroundConfig config;
     PictureData data;
-    PoseRunner *pose;
-    PoseFound *found; /* [batch] */
-    int64_t batch;
+    PoseCrew pose;
     uint64_t seed;
     ParamSet *ps;
     BackgroundNet *net;
@@ -41,11 +39,8 @@ typedef struct BackgroundTraining {
 static void task_close(void *net)
 {
     BackgroundTraining *t = net;
-    for (int64_t i = 0; t->found && i < t->batch; i++)
-        pose_found_finish(&t->found[i]);
-    mem_free(t->found);
     picture_data_close(&t->data);
-    pose_runner_close(t->pose);
+    pose_crew_close(&t->pose);
     background_net_destroy(t->net);
     params_destroy(t->ps);
     mem_free(t);
@@ -56,16 +51,12 @@ static void *task_open(const TrainSetup *s, Err *e)
     const BackgroundOptions *o = s->options;
     BackgroundTraining *t = mem_zero(sizeof *t);
     if (!net_parse_widths(o->widths, t->config.widths, e) ||
-        (o->pose_weights && !(t->pose = pose_runner_open(o->pose_weights, s->device, e))) ||
+        !pose_crew_open(&t->pose, o->pose_weights, s->batch, SIDE, s->device, e) ||
         !picture_data_open(&t->data, s->data, SIDE, s->seed, e)) {
         task_close(t);
         return NULL;
     }
-    t->batch = s->batch;
     t->seed = s->seed;
-    t->found = mem_zero((size_t)t->batch * sizeof *t->found);
-    for (int64_t i = 0; i < t->batch; i++)
-        pose_found_init(&t->found[i], SIDE, SIDE);
     t->inputs[IN_INPUT] =
         (TrainInput){"input", JIG_F32, SHAPE(SIDE / PIXEL_PACK, SIDE / PIXEL_PACK, PIXEL_SOURCE), false};
     t->inputs[IN_FILLED] = (TrainInput){"filled", JIG_F32, SHAPE(SIDE, SIDE, 3), false};
@@ -137,10 +128,10 @@ static void prepare_range(void *ctx, int64_t from, int64_t to)
     for (int64_t i = from; i < to; i++) {
         const uint8_t *rgb = train_batch_row(c->b, IN_RGB, i), *alpha = train_batch_row(c->b, IN_ALPHA, i);
         float *hole = train_batch_row(c->b, IN_HOLE, i), *filled = train_batch_row(c->b, IN_FILLED, i);
-        const PoseFound *f = &c->t->found[i];
+        const PoseFound *f = &c->t->pose.found[i];
         for (int k = 0; k < SIDE * SIDE; k++)
-            mask[k] = c->t->pose ? f->mask[k / SIDE / POSE_PIXEL * (SIDE / POSE_PIXEL) + k % SIDE / POSE_PIXEL]
-                                 : (float)alpha[k] / 255;
+            mask[k] = c->t->pose.n ? f->mask[k / SIDE / POSE_PIXEL * (SIDE / POSE_PIXEL) + k % SIDE / POSE_PIXEL]
+                                   : (float)alpha[k] / 255;
         grow(mask, (int)*(float *)train_batch_row(c->b, IN_RIM, i), hole);
         for (int k = 0; k < SIDE * SIDE * 3; k++)
             filled[k] = (float)rgb[k] / 255;
@@ -154,15 +145,8 @@ static void prepare_range(void *ctx, int64_t from, int64_t to)
 static bool task_prepare(void *net, TrainBatch *b, Err *e)
 {
     BackgroundTraining *t = net;
-    if (t->pose) {
-        const uint8_t **rgb = mem_alloc((size_t)b->size * sizeof *rgb);
-        for (int64_t i = 0; i < b->size; i++)
-            rgb[i] = train_batch_row(b, IN_RGB, i);
-        bool ok = pose_runner_run(t->pose, rgb, (int)b->size, SIDE, SIDE, t->found, e);
-        mem_free(rgb);
-        if (!ok)
-            return false;
-    }
+    if (t->pose.n && !pose_crew_run(&t->pose, b, IN_RGB, e))
+        return false;
     Prepare c = {t, b};
     threads_for(b->size, 1, prepare_range, &c);
     return true;

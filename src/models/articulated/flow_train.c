@@ -53,7 +53,7 @@ static void *task_open(const TrainSetup *s, Err *e)
     const FlowOptions *o = s->options;
     FlowTraining *t = mem_zero(sizeof *t);
     if (!net_parse_widths(o->widths, t->config.widths, e) ||
-        !pairs_open(&t->pairs, s->data, o->pose_weights, (int)o->size, s->seed, s->device, e)) {
+        !pairs_open(&t->pairs, s, o->pose_weights, (int)o->size, e)) {
         task_close(t);
         return NULL;
     }
@@ -82,7 +82,7 @@ static bool task_sample(void *net, void *worker, uint64_t index, bool held_out, 
 
 static bool task_prepare(void *net, TrainBatch *b, Err *e)
 {
-    return pairs_prepare(&((FlowTraining *)net)->pairs, b, NULL, e);
+    return pairs_prepare(&((FlowTraining *)net)->pairs, b, e);
 }
 
 /* Weighted mean over where the weight is: sum(x w) / sum(w). */

@@ -43,8 +43,6 @@ typedef struct PixelTraining {
     SafeTensors *flow_file; /* P, frozen; NULL: truth */
     ParamSet *flow_ps;
     FlowNet *flow;
-    PoseFound *found; /* [batch] */
-    int64_t batch;
     TrainInput inputs[INPUTS];
     float *points;
 } PixelTraining;
@@ -52,9 +50,6 @@ typedef struct PixelTraining {
 static void task_close(void *net)
 {
     PixelTraining *t = net;
-    for (int64_t i = 0; t->found && i < t->batch; i++)
-        pose_found_finish(&t->found[i]);
-    mem_free(t->found);
     pairs_close(&t->pairs);
     pixel_net_destroy(t->net);
     params_destroy(t->ps);
@@ -84,14 +79,10 @@ static void *task_open(const TrainSetup *s, Err *e)
     const PixelOptions *o = s->options;
     PixelTraining *t = mem_zero(sizeof *t);
     if (!net_parse_widths(o->widths, t->config.widths, e) || !open_flow(t, o->flow_weights, e) ||
-        !pairs_open(&t->pairs, s->data, o->pose_weights, (int)o->size, s->seed, s->device, e)) {
+        !pairs_open(&t->pairs, s, o->pose_weights, (int)o->size, e)) {
         task_close(t);
         return NULL;
     }
-    t->batch = s->batch;
-    t->found = mem_zero((size_t)t->batch * sizeof *t->found);
-    for (int64_t i = 0; i < t->batch; i++)
-        pose_found_init(&t->found[i], (int)o->size, (int)o->size);
     pairs_declare(&t->pairs, t->inputs);
     t->inputs[PAIR_INPUT].host_only = t->inputs[PAIR_MAPS].host_only = !t->flow;
     t->inputs[IN_SOURCE] = (TrainInput){"source", JIG_F32, SHAPE(F / PIXEL_PACK, F / PIXEL_PACK, PIXEL_SOURCE), false};
@@ -128,11 +119,11 @@ static bool task_sample(void *net, void *worker, uint64_t index, bool held_out, 
 static bool task_prepare(void *net, TrainBatch *b, Err *e)
 {
     PixelTraining *t = net;
-    if (!pairs_prepare(&t->pairs, b, t->found, e))
+    if (!pairs_prepare(&t->pairs, b, e))
         return false;
     float *mask = mem_alloc((size_t)F * F * sizeof *mask);
     for (int64_t i = 0; i < b->size; i++) {
-        const PoseFound *f = &t->found[i];
+        const PoseFound *f = &t->pairs.pose.found[i];
         int w = f->width / POSE_PIXEL, h = f->height / POSE_PIXEL;
         float *packed = train_batch_row(b, IN_SOURCE, i);
         for (int k = 0; k < F * F; k++)

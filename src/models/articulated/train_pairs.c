@@ -9,20 +9,78 @@
 
 static const float hidden_weight = 0.3f;
 
-bool pairs_open(Pairs *p, const char *folder, const char *pose_weights, int size, uint64_t seed, const Device *device,
-                Err *e)
+/* ---- K --------------------------------------------------------------------------------------------------------------
+ */
+
+bool pose_crew_open(PoseCrew *c, const char *path, int64_t batch, int size, const Device *device, Err *e)
+{
+    *c = (PoseCrew){.size = size, .batch = batch, .found = mem_zero((size_t)batch * sizeof *c->found)};
+    for (int64_t i = 0; i < batch; i++)
+        pose_found_init(&c->found[i], size, size);
+    int wanted = path ? (int)MIN(MIN(threads_count(), POSE_CREW), batch) : 0;
+    while (c->n < wanted) {
+        if (!(c->runner[c->n] = pose_runner_open(path, device, e)))
+            return false;
+        c->n++;
+    }
+    return true;
+}
+
+void pose_crew_close(PoseCrew *c)
+{
+    for (int i = 0; i < c->n; i++)
+        pose_runner_close(c->runner[i]);
+    for (int64_t i = 0; c->found && i < c->batch; i++)
+        pose_found_finish(&c->found[i]);
+    mem_free(c->found);
+    *c = (PoseCrew){0};
+}
+
+typedef struct CrewRun {
+    PoseCrew *crew;
+    const uint8_t **rgb;
+    bool ok[POSE_CREW];
+    Err e[POSE_CREW];
+} CrewRun;
+
+static void crew_part(void *ctx, int64_t i, int64_t end)
+{
+    CrewRun *r = ctx;
+    PoseCrew *c = r->crew;
+    int64_t from = i * c->batch / c->n, to = (i + 1) * c->batch / c->n;
+    r->ok[i] =
+        pose_runner_run(c->runner[i], r->rgb + from, (int)(to - from), c->size, c->size, c->found + from, &r->e[i]);
+}
+
+bool pose_crew_run(PoseCrew *c, const TrainBatch *b, int rgb_input, Err *e)
+{
+    CrewRun r = {.crew = c, .rgb = mem_alloc((size_t)c->batch * sizeof *r.rgb)};
+    for (int64_t i = 0; i < c->batch; i++)
+        r.rgb[i] = train_batch_row(b, rgb_input, i);
+    train_split(c->n, crew_part, &r);
+    mem_free(r.rgb);
+    for (int i = 0; i < c->n; i++)
+        if (!r.ok[i])
+            return err_set(e, "%s", r.e[i].text);
+    return true;
+}
+
+/* ---- pairs ----------------------------------------------------------------------------------------------------------
+ */
+
+bool pairs_open(Pairs *p, const TrainSetup *setup, const char *pose_weights, int size, Err *e)
 {
     *p = (Pairs){.frame = FLOW_FRAME, .cells = FLOW_FRAME / FLOW_CELL};
     if (size % 32)
         return err_set(e, "--size is %d; it must be a multiple of 32", size);
-    return (!pose_weights || (p->pose = pose_runner_open(pose_weights, device, e))) &&
-           picture_data_open(&p->data, folder, size, seed, e);
+    return pose_crew_open(&p->pose, pose_weights, setup->batch, size, setup->device, e) &&
+           picture_data_open(&p->data, setup->data, size, setup->seed, e);
 }
 
 void pairs_close(Pairs *p)
 {
     picture_data_close(&p->data);
-    pose_runner_close(p->pose);
+    pose_crew_close(&p->pose);
     *p = (Pairs){0};
 }
 
@@ -125,7 +183,6 @@ void pairs_shrink_rgb(const uint8_t *rgb, int size, int side, float *out)
 typedef struct Prepare {
     const Pairs *p;
     TrainBatch *b;
-    PoseFound *found;
 } Prepare;
 
 /* The truth in the form of K's output. */
@@ -166,8 +223,8 @@ static void prepare_range(void *ctx, int64_t from, int64_t to)
 {
     const Prepare *c = ctx;
     for (int64_t i = from; i < to; i++) {
-        PoseFound *f = &c->found[i];
-        if (!c->p->pose)
+        PoseFound *f = &c->p->pose.found[i];
+        if (!c->p->pose.n)
             found_from_truth(c->b, i, f);
         float source[POSE_JOINTS][2], target[POSE_JOINTS][2], depth[POSE_JOINTS];
         const float *joints = train_batch_row(c->b, PAIR_TARGET_JOINTS, i);
@@ -189,28 +246,10 @@ static void prepare_range(void *ctx, int64_t from, int64_t to)
     }
 }
 
-bool pairs_prepare(const Pairs *p, TrainBatch *b, PoseFound *found, Err *e)
+bool pairs_prepare(Pairs *p, TrainBatch *b, Err *e)
 {
-    int size = p->data.size, n = (int)b->size;
-    PoseFound *own = NULL;
-    if (!found) {
-        found = own = mem_zero((size_t)n * sizeof *own);
-        for (int i = 0; i < n; i++)
-            pose_found_init(&own[i], size, size);
-    }
-    bool ok = true;
-    if (p->pose) {
-        const uint8_t **rgb = mem_alloc((size_t)n * sizeof *rgb);
-        for (int i = 0; i < n; i++)
-            rgb[i] = train_batch_row(b, PAIR_SOURCE_RGB, i);
-        ok = pose_runner_run(p->pose, rgb, n, size, size, found, e);
-        mem_free(rgb);
-    }
-    Prepare c = {p, b, found};
-    if (ok)
-        threads_for(n, 1, prepare_range, &c);
-    for (int i = 0; own && i < n; i++)
-        pose_found_finish(&own[i]);
-    mem_free(own);
-    return ok;
+    if (p->pose.n && !pose_crew_run(&p->pose, b, PAIR_SOURCE_RGB, e))
+        return false;
+    threads_for(b->size, 1, prepare_range, &(Prepare){p, b});
+    return true;
 }

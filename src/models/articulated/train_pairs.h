@@ -28,23 +28,33 @@ enum {
     PAIR_INPUTS
 };
 
+/* K on batches of pictures of one size, a part of the batch on each core. */
+enum { POSE_CREW = 64 };
+typedef struct PoseCrew {
+    int n, size;
+    int64_t batch;
+    PoseRunner *runner[POSE_CREW];
+    PoseFound *found; /* [batch] of the last run */
+} PoseCrew;
+/* path NULL: only makes room for `found`. */
+bool pose_crew_open(PoseCrew *c, const char *path, int64_t batch, int size, const Device *device, Err *e);
+void pose_crew_close(PoseCrew *c);
+bool pose_crew_run(PoseCrew *c, const TrainBatch *b, int rgb_input, Err *e); /* U8 [size, size, 3] rows -> found */
+
 typedef struct Pairs {
     PictureData data;
-    PoseRunner *pose; /* NULL: truth instead */
+    PoseCrew pose;    /* n = 0: truth instead */
     int frame, cells; /* F, G */
 } Pairs;
 
 /* pose_weights NULL: truth. size: multiple of 32. */
-bool pairs_open(Pairs *p, const char *folder, const char *pose_weights, int size, uint64_t seed, const Device *device,
-                Err *e);
+bool pairs_open(Pairs *p, const TrainSetup *setup, const char *pose_weights, int size, Err *e);
 void pairs_close(Pairs *p);
 void pairs_declare(const Pairs *p, TrainInput inputs[PAIR_INPUTS]);
 /* Renders pair `index` into the worker's SynthPair and fills the rows, all but the first two. */
 bool pairs_sample(const Pairs *p, SynthPair *pair, uint64_t index, bool held_out, void *const *rows, Err *e);
-/* K (or truth) on the whole batch, then PAIR_INPUT and PAIR_MAPS. found (may be NULL) gets K's output of each sample,
- * as initialised by the caller for size x size. */
-bool pairs_prepare(const Pairs *p, TrainBatch *b, PoseFound *found, Err *e);
-
+/* K (or truth) on the whole batch, left in p->pose.found, then PAIR_INPUT and PAIR_MAPS. */
+bool pairs_prepare(Pairs *p, TrainBatch *b, Err *e);
 /* rgb bytes [size][size][3] -> [side][side][3] -1..1: area means where it shrinks, nearest where it grows. */
 void pairs_shrink_rgb(const uint8_t *rgb, int size, int side, float *out);
 

@@ -79,10 +79,11 @@ bool articulated_make_moves(ArticulatedModel *m, const float *samples, int64_t n
     *out = (Moves){0};
     if (!(progress_tick(p, "moves", 0, 1) || err_cancel(e)) || !audio_song_features(&f, samples, n, rate, grid, MOTION_FPS, e)) return false;
     bool ok = moves_init(out, frames, e);
-    if (ok && m && m->motion) {
+    bool beat = audio_grid_has_beat(grid);
+    if (ok && m && m->motion && beat) {
         ok = sample_moves(m->motion, &f, grid, o, out, p, e);
-    } else if (ok) {
-        log_line(LOG_WARNING, "there is no motion network: the moves are composed by code over the beat");
+    } else if (ok) { /* without a beat there is nothing to dance to: the composed idle sway is calmer than M's */
+        if (beat) log_line(LOG_WARNING, "there is no motion network: the moves are composed by code over the beat");
         ok = compose_moves(&f, grid, o, out, e);
     }
     if (ok && audio_grid_has_beat(grid)) moves_set_beats(out, grid->seconds, grid->beat_in_bar, grid->n);

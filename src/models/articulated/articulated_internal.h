@@ -71,6 +71,9 @@ void work_picture_finish(WorkPicture *p);
 /* Foreground by colour: Gaussian mixtures of figure and ground, started from prior [h, w] (probability of figure), smoothed by
  * the guided filter. Only pieces that touch a pixel with prior >= 0.7 stay. */
 void figure_cut(const WorkPicture *p, const float *prior, float *mask);
+/* A coarse mask (probabilities, soft over a few pixels) onto the colours' own borders: where it is unsure, a pixel goes with the
+ * side whose colours nearby are more like its own. height: of the figure in work pixels. */
+void figure_refine(const WorkPicture *p, const float *prior, float height, float *mask);
 /* mask of the work picture -> coverage of the whole picture, [picture->h, picture->w] */
 void figure_mask_to_picture(const WorkPicture *work, const float *mask, const Picture *picture, uint8_t *out);
 
@@ -107,6 +110,8 @@ Sheet layer_sheet_of(SynthPart part);
 /* figure and texture have the same size. Sheets without pixels have w = 0. FIGURE_SOFT: everything in SHEET_BODY. */
 void layers_init(Layer layer[SHEETS], const Figure *figure, const Picture *texture);
 void layers_finish(Layer layer[SHEETS]);
+/* The whole figure with clean rims as one sheet, colours spread beyond it: rgb [h, w, 3] and mask [h, w], both the caller's. */
+void layer_clean(const Figure *figure, const Picture *texture, float *rgb, float *mask);
 
 /* ---- puppet (puppet_mesh.c, puppet_maps.c, puppet_draw.c) ---------------------------------------------------------------------------- */
 /* A pose in pixels of the frame; z in the same unit, + towards the viewer. */
@@ -144,6 +149,15 @@ void    puppet_warp_destroy(PuppetWarp *p);
 /* Premultiplied colour and coverage of the figure in this pose: rgba [h, w, 4], cleared here. */
 void    puppet_warp_draw(PuppetWarp *p, const FramePose *pose, int w, int h, uint8_t *rgba);
 void    puppet_warp_maps(const Figure *figure, float scale, const FramePose *pose, BoneMap map[MAP_COUNT]); /* source joints in figure pixels */
+
+/* ---- warping by networks (flow_warp.c) ----------------------------------------------------------------------------------------- */
+typedef struct FlowWarp FlowWarp;
+/* P's flow on the picture's pixels, G (may be NULL) for what they do not show. figure and texture of one size; scale: frame
+ * pixels a texture pixel; w, h: of the frame. */
+FlowWarp *flow_warp_create(FlowRunner *flow, PixelRunner *pixels, const Figure *figure, const Picture *texture, float scale,
+                           int w, int h, Err *e);
+void flow_warp_destroy(FlowWarp *f);
+bool flow_warp_draw(FlowWarp *f, const FramePose *pose, uint8_t *rgba, Err *e); /* as puppet_warp_draw */
 
 /* ---- background and composite (background.c, composite.c) --------------------------------------------------------------------- */
 /* The place without the figure: rgb [h, w, 3] from the picture at the frame's size, what the mask covers filled in. */

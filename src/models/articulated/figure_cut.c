@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Cutting a figure out by colour, for pictures without alpha where no network has seen it: two mixtures of Gaussians in RGB
+ * Cutting a figure out by colour. A mask that a network has seen coarsely is brought onto edges by the colours on both sides of
+ * its border. For pictures without alpha where no network has looked: two mixtures of Gaussians in RGB
  * (the idea of GrabCut, Rother et al. 2004) with the guided filter in place of the graph cut, on a small copy of the picture.
  * Then the mask is brought to the picture's own size and edges. Good for figures on plain ground; it is no match for K.
  */
@@ -158,6 +159,73 @@ void figure_cut(const WorkPicture *p, const float *prior, float *mask)
     mem_free(ground);
 }
 
+/* ---- a network's mask onto colours ---------------------------------------------------------------------------------------- */
+
+enum { SAMPLES = 19 }; /* looked at in each direction */
+
+/* Squared colour distance to the most similar of the sure pixels around, those far away counting less. */
+static float likeness(const WorkPicture *p, const uint8_t *sure, uint8_t which, int x, int y, int reach_x, int reach_y)
+{
+    float best = 0.5f;
+    const float *c = p->rgb + 3 * ((size_t)y * (size_t)p->w + (size_t)x);
+    int step_x = MAX(2 * reach_x / SAMPLES, 1), step_y = MAX(2 * reach_y / SAMPLES, 1);
+    for (int py = MAX(y - reach_y, 0); py <= MIN(y + reach_y, p->h - 1); py += step_y)
+        for (int px = MAX(x - reach_x, 0); px <= MIN(x + reach_x, p->w - 1); px += step_x) {
+            size_t i = (size_t)py * (size_t)p->w + (size_t)px;
+            if (sure[i] != which) continue;
+            float dx = (float)(px - x) / (float)reach_x, dy = (float)(py - y) / (float)reach_y;
+            best = MIN(best, gap2(c, p->rgb + 3 * i) + 0.003f * (dx * dx + dy * dy));
+        }
+    return best;
+}
+
+typedef struct RefineJob { const WorkPicture *p; const float *prior; const uint8_t *sure; float *mask; int reach; } RefineJob;
+
+static void refine_rows(void *ctx, int64_t from, int64_t to)
+{
+    const RefineJob *j = ctx;
+    for (int64_t y = from; y < to; y++)
+        for (int x = 0; x < j->p->w; x++) {
+            size_t i = (size_t)y * (size_t)j->p->w + (size_t)x;
+            if (j->sure[i]) {
+                j->mask[i] = j->sure[i] == 2;
+                continue;
+            }
+            /* the ground is looked for far to both sides: what shows between legs goes on beside them */
+            float figure = likeness(j->p, j->sure, 2, x, (int)y, j->reach, j->reach);
+            float ground = likeness(j->p, j->sure, 1, x, (int)y, 5 * j->reach / 2, 2 * j->reach / 3);
+            float known = CLAMP(j->prior[i], 0.04f, 0.96f), d = CLAMP((sqrtf(ground) - sqrtf(figure)) / 0.05f, -3.0f, 3.0f);
+            /* ground goes on around the figure, so what is unlike all of it near the figure is a hat, a hand or a shoe */
+            d += CLAMP((sqrtf(ground) - 0.06f) / 0.03f, 0.0f, 3.0f);
+            j->mask[i] = 1 / (1 + expf(-d - logf(known / (1 - known))));
+        }
+}
+
+void figure_refine(const WorkPicture *p, const float *prior, float height, float *mask)
+{
+    size_t n = (size_t)p->w * (size_t)p->h;
+    float *in = mem_alloc(sizeof(float) * n), *out = mem_alloc(sizeof(float) * n);
+    float within = MAX(0.016f * height, 1.5f), beyond = MAX(0.045f * height, 3.0f);
+    uint8_t *side = mem_alloc(n), *sure = mem_alloc(n);
+    memcpy(mask, prior, sizeof(float) * n);
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < n; i++) side[i] = mask[i] >= 0.5f;
+        plane_distance2(side, out, p->w, p->h);
+        for (size_t i = 0; i < n; i++) side[i] = !side[i];
+        plane_distance2(side, in, p->w, p->h);
+        for (size_t i = 0; i < n; i++) { /* 1 ground, 2 figure, 0 to be decided */
+            bool far_in = in[i] > within * within && prior[i] > 0.75f, far_out = out[i] > beyond * beyond && prior[i] < 0.15f;
+            sure[i] = far_in ? 2 : far_out ? 1 : 0;
+        }
+        RefineJob j = {p, prior, sure, mask, MAX((int)(0.13f * height), 6)};
+        threads_for(p->h, 8, refine_rows, &j);
+        plane_guided(p->rgb, mask, p->w, p->h, MAX((int)(0.012f * height), 2), 2e-4f);
+        for (size_t i = 0; i < n; i++) mask[i] = plane_step(0.2f, 0.8f, mask[i]);
+    }
+    tidy(mask, prior, p->w, p->h, (int)(height * height / 2500));
+    mem_free(in), mem_free(out), mem_free(side), mem_free(sure);
+}
+
 /* ---- back to the picture ------------------------------------------------------------------------------------------------ */
 
 void figure_mask_to_picture(const WorkPicture *work, const float *mask, const Picture *picture, uint8_t *out)
@@ -170,8 +238,8 @@ void figure_mask_to_picture(const WorkPicture *work, const float *mask, const Pi
     plane_from_picture(picture, rgb, NULL);
     plane_resize(rgb, picture->w, picture->h, 3, guide, w, h);
     plane_resize(mask, work->w, work->h, 1, m, w, h);
-    plane_guided(guide, m, w, h, MAX(MAX(w, h) / 64, 2), 1e-4f);
-    for (size_t i = 0; i < n; i++) m[i] = plane_step(0.15f, 0.85f, m[i]);
+    plane_guided(guide, m, w, h, MAX(MAX(w, h) / 128, 2), 1e-4f);
+    for (size_t i = 0; i < n; i++) m[i] = plane_step(0.2f, 0.8f, m[i]);
     float *big = rgb; /* its room is free now */
     plane_resize(m, w, h, 1, big, picture->w, picture->h);
     for (size_t i = 0; i < full; i++) out[i] = (uint8_t)lroundf(255 * CLAMP(big[i], 0.0f, 1.0f));

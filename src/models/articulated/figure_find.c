@@ -171,40 +171,97 @@ static void take_joints(const Look *l, const Picture *p, Figure *out)
     out->confidence = f->confidence;
 }
 
+/* Hands, shoes and what is on the head are small, and K's mask often ends before them: near where the joints say they are, the
+ * colours may decide. Raises prior there to even chances. */
+static void allow_ends(const Figure *f, const WorkPicture *work, float *prior)
+{
+    static const struct { int from, to; float start, beyond, radius; } ends[] = { /* along from-to, then shares of the height */
+        {JOINT_L_ELBOW, JOINT_L_WRIST, 1, 0.085f, 0.034f}, {JOINT_R_ELBOW, JOINT_R_WRIST, 1, 0.085f, 0.034f},
+        {JOINT_L_ANKLE, JOINT_L_TOE, 0, 0.035f, 0.034f},   {JOINT_R_ANKLE, JOINT_R_TOE, 0, 0.035f, 0.034f},
+        {JOINT_PELVIS, JOINT_NECK, 1, 0.16f, 0.070f}};
+    float h = figure_height_of(f->joint, f->presence) * work->scale;
+    for (size_t k = 0; k < ARRAY_LEN(ends); k++) {
+        if (f->presence[ends[k].from] < 0.5f || f->presence[ends[k].to] < 0.5f) continue;
+        float a[2], b[2], d[2], along, r = ends[k].radius * h;
+        for (int c = 0; c < 2; c++) {
+            a[c] = f->joint[ends[k].from][c] * work->scale, b[c] = f->joint[ends[k].to][c] * work->scale;
+            d[c] = b[c] - a[c];
+        }
+        float n = MAX(hypotf(d[0], d[1]), 1.0f);
+        for (int c = 0; c < 2; c++) a[c] += ends[k].start * d[c], b[c] += ends[k].beyond * h * d[c] / n;
+        for (int y = 0; y < work->h; y++)
+            for (int x = 0; x < work->w; x++) {
+                float *p = &prior[(size_t)y * (size_t)work->w + (size_t)x];
+                float near = 0.5f * (1 - plane_step(0.8f * r, 1.3f * r, body_to_segment(a, b, (float)x + 0.5f, (float)y + 0.5f, &along)));
+                *p = MAX(*p, near);
+            }
+    }
+}
+
+/* Mask and parts of the picture from one or two looks (b may be NULL): their mean. */
+static void cut_out(const Look *a, const Look *b, const Picture *p, const WorkPicture *work, Figure *out)
+{
+    size_t n = (size_t)work->w * (size_t)work->h;
+    float *mask = mem_alloc(sizeof(float) * n * 2), *parts = mem_alloc(sizeof(float) * n * SYNTH_PARTS), *more = mem_alloc(sizeof(float) * n * SYNTH_PARTS);
+    to_work(a, a->found.mask, 1, work, mask);
+    to_work(a, a->found.parts, SYNTH_PARTS, work, parts);
+    if (b) {
+        to_work(b, b->found.mask, 1, work, mask + n);
+        to_work(b, b->found.parts, SYNTH_PARTS, work, more);
+        for (size_t i = 0; i < n; i++) mask[i] = (mask[i] + mask[n + i]) / 2;
+        for (size_t i = 0; i < n * SYNTH_PARTS; i++) parts[i] = (parts[i] + more[i]) / 2;
+    }
+    if (picture_has_alpha(p)) {
+        for (size_t i = 0; i < (size_t)p->w * (size_t)p->h; i++) out->mask[i] = p->rgba[4 * i + 3];
+    } else {
+        allow_ends(out, work, mask);
+        figure_refine(work, mask, figure_height_of(out->joint, out->presence) * work->scale, mask + n);
+        figure_mask_to_picture(work, mask + n, p, out->mask);
+    }
+    figure_label_by_probability(out, work, parts, work->w, work->h);
+    mem_free(mask), mem_free(parts), mem_free(more);
+}
+
+/* Joints from the surer of two looks, or between them where both agree. */
+static void merge_joints(Look *a, const Look *b)
+{
+    for (int j = 0; j < POSE_JOINTS; j++) {
+        float sx = (float)a->w / (float)b->w, sy = (float)a->h / (float)b->h, x = b->found.joint[j][0] * sx, y = b->found.joint[j][1] * sy;
+        float wa = a->found.peak[j] + 1e-3f, wb = b->found.peak[j] + 1e-3f;
+        if (hypotf(x - a->found.joint[j][0], y - a->found.joint[j][1]) > 0.04f * (float)a->h) wa = wa >= wb, wb = 1 - wa;
+        a->found.joint[j][0] = (wa * a->found.joint[j][0] + wb * x) / (wa + wb);
+        a->found.joint[j][1] = (wa * a->found.joint[j][1] + wb * y) / (wa + wb);
+        a->found.depth[j] = (a->found.depth[j] + b->found.depth[j]) / 2;
+        a->found.presence[j] = (a->found.presence[j] + b->found.presence[j]) / 2;
+    }
+}
+
+/* The whole picture, then a crop around what was found there, at two sizes. */
 static bool find_body(PoseRunner *k, const Picture *p, const WorkPicture *work, Figure *out, bool *found, Err *e)
 {
-    Look whole = {.size_x = (float)p->w, .size_y = (float)p->h}, near = {0};
+    Look whole = {.size_x = (float)p->w, .size_y = (float)p->h}, near = {0}, nearer = {0};
     float box[4];
     int side = pose_runner_config(k)->size;
     *found = false;
-    if (!look_at(k, p, &whole, MIN(side * 5 / 4, LOOK_MAX), e)) return false;
-    bool ok = true;
-    if (box_around(&whole, box)) {
+    bool ok = look_at(k, p, &whole, MIN(side * 5 / 4, LOOK_MAX), e), cropped = false;
+    if (ok && box_around(&whole, box)) {
         crop_to(p, box, &near);
-        ok = look_at(k, p, &near, side, e);
-        if (ok) {
-            bool second = near.found.confidence >= whole.found.confidence - 0.08f; /* the crop may have lost what matters */
-            const Look *best = second ? &near : &whole;
-            take_joints(best, p, out);
-            *found = out->confidence >= SURE && figure_check_joints(out, NULL);
-            if (*found) {
-                size_t n = (size_t)work->w * (size_t)work->h;
-                float *mask = mem_alloc(sizeof(float) * n), *parts = mem_alloc(sizeof(float) * n * SYNTH_PARTS);
-                to_work(best, best->found.mask, 1, work, mask);
-                to_work(best, best->found.parts, SYNTH_PARTS, work, parts);
-                if (picture_has_alpha(p))
-                    for (size_t i = 0; i < (size_t)p->w * (size_t)p->h; i++) out->mask[i] = p->rgba[4 * i + 3];
-                else
-                    figure_mask_to_picture(work, mask, p, out->mask);
-                figure_complete_joints(out);
-                figure_label_by_probability(out, work, parts, work->w, work->h);
-                mem_free(mask);
-                mem_free(parts);
-            }
-        }
-        pose_found_finish(&near.found);
+        crop_to(p, box, &nearer);
+        ok = look_at(k, p, &near, side, e) && look_at(k, p, &nearer, side * 5 / 4, e);
+        cropped = ok && near.found.confidence >= whole.found.confidence - 0.08f; /* else the crop has lost what matters */
+    }
+    if (ok) {
+        if (cropped) merge_joints(&near, &nearer);
+        take_joints(cropped ? &near : &whole, p, out);
+        *found = out->confidence >= SURE && figure_check_joints(out, NULL);
+    }
+    if (*found) {
+        figure_complete_joints(out);
+        cut_out(cropped ? &near : &whole, cropped ? &nearer : NULL, p, work, out);
     }
     pose_found_finish(&whole.found);
+    pose_found_finish(&near.found);
+    pose_found_finish(&nearer.found);
     return ok;
 }
 

@@ -54,7 +54,9 @@ struct ArticulatedSession {
     bool shadow;
     uint8_t *ground;        /* [h, w, 3]; NULL: transparent */
     uint8_t *under, *figure; /* one frame: ground with shadow, figure [h, w, 4] */
-    PuppetWarp *puppet;
+    PuppetWarp *puppet;     /* one of the two */
+    FlowWarp *flow;
+    bool soft;
     Dance dance;
 };
 
@@ -138,14 +140,25 @@ static void at_frame_size(const Figure *f, int w, int h, Figure *out, float box[
         }
 }
 
-static bool make_puppet(ArticulatedSession *s, const Picture *picture, const Figure *figure, Err *e)
+/* By networks or as a puppet, as asked and as there are weights. */
+static bool make_figure(ArticulatedSession *s, ArticulatedModel *m, const Picture *picture, const Figure *figure,
+                        const ArticulatedOptions *o, Err *e)
 {
+    bool can = m && m->flow && figure->kind != FIGURE_SOFT;
+    if (o->warp == WARP_FLOW && !can)
+        return err_set(e, figure->kind == FIGURE_SOFT ? "warp \"flow\" needs a body, and none was recognised" : "warp \"flow\" needs the flow network, which this model does not have");
+    bool by_flow = can && o->warp != WARP_PUPPET;
     float finer = CLAMP((float)MAX(picture->w, picture->h) / (float)MAX(s->w, s->h), 1.0f, TEXTURE_SCALE);
     int w = (int)lroundf((float)s->w * finer), h = (int)lroundf((float)s->h * finer);
     Picture texture = {0};
     Figure sized = {0};
     bool ok = picture_resize(picture, w, h, &texture, e) && articulated_figure_resize(figure, w, h, &sized, e) && pad_below(&texture, &sized, e);
-    if (ok) s->puppet = puppet_warp_create(&sized, &texture, (float)s->w / (float)w);
+    float scale = (float)s->w / (float)w;
+    s->soft = figure->kind == FIGURE_SOFT;
+    if (ok && by_flow)
+        ok = (s->flow = flow_warp_create(m->flow, m->pixels, &sized, &texture, scale, s->w, s->h, e)) != NULL;
+    else if (ok)
+        s->puppet = puppet_warp_create(&sized, &texture, scale);
     picture_finish(&texture);
     articulated_figure_finish(&sized);
     return ok;
@@ -168,7 +181,7 @@ bool articulated_begin(ArticulatedSession **out, ArticulatedModel *m, const Pict
     s->body = figure_height_of(small.joint, NULL);
     bool ok = s->figure || err_set(e, "no memory for a frame of %d x %d", s->w, s->h);
     ok = ok && (progress_tick(p, "background", 0, 2) || err_cancel(e)) && make_ground(s, picture, figure, o, e);
-    ok = ok && (progress_tick(p, "figure", 1, 2) || err_cancel(e)) && make_puppet(s, picture, figure, e);
+    ok = ok && (progress_tick(p, "figure", 1, 2) || err_cancel(e)) && make_figure(s, m, picture, figure, o, e);
     ok = ok && moves_copy(moves, &mirrored, e);
     if (ok && o->mirror) moves_mirror(&mirrored);
     ok = ok && dance_init(&s->dance, &small, &stage, &mirrored, e);
@@ -186,6 +199,7 @@ void articulated_end(ArticulatedSession *s)
 {
     if (!s) return;
     puppet_warp_destroy(s->puppet);
+    flow_warp_destroy(s->flow);
     dance_finish(&s->dance);
     mem_free(s->ground);
     mem_free(s->under);
@@ -196,14 +210,21 @@ void articulated_end(ArticulatedSession *s)
 int articulated_width(const ArticulatedSession *s) { return s->w; }
 int articulated_height(const ArticulatedSession *s) { return s->h; }
 int64_t articulated_frames(const ArticulatedSession *s) { return s->frames; }
-const char *articulated_way(const ArticulatedSession *s) { return "puppet"; }
+const char *articulated_way(const ArticulatedSession *s) 
+{
+    return s->flow ? "flow" : s->soft ? "soft body" : "puppet";
+}
+
 
 bool articulated_frame(ArticulatedSession *s, int64_t i, uint8_t *rgba, Err *e)
 {
     if (i < 0 || i >= s->frames) return err_set(e, "frame %lld of a video of %lld", (long long)i, (long long)s->frames);
     FramePose pose;
     dance_at(&s->dance, (double)i / s->fps * MOTION_FPS, &pose);
-    puppet_warp_draw(s->puppet, &pose, s->w, s->h, s->figure);
+    if (s->puppet)
+        puppet_warp_draw(s->puppet, &pose, s->w, s->h, s->figure);
+    else if (!flow_warp_draw(s->flow, &pose, s->figure, e))
+        return false;
     const uint8_t *ground = s->ground;
     if (ground && s->shadow) {
         memcpy(s->under, s->ground, 3 * (size_t)s->w * (size_t)s->h);

@@ -156,6 +156,18 @@ void layers_init(Layer layer[SHEETS], const Figure *figure, const Picture *textu
     mem_free(c.inside);
 }
 
+void layer_clean(const Figure *figure, const Picture *texture, float *rgb, float *mask)
+{
+    size_t n = (size_t)figure->width * (size_t)figure->height;
+    float *inside = mem_alloc(sizeof(float) * n);
+    plane_from_picture(texture, rgb, NULL);
+    for (size_t i = 0; i < n; i++) mask[i] = (float)figure->mask[i] / 255.0f;
+    plane_box(mask, inside, figure->width, figure->height, MAX(MAX(figure->width, figure->height) / 400, 1));
+    for (size_t i = 0; i < n; i++) inside[i] = plane_step(0.55f, 0.98f, inside[i]);
+    plane_push_pull(rgb, inside, figure->width, figure->height);
+    mem_free(inside);
+}
+
 void layers_finish(Layer layer[SHEETS])
 {
     for (int s = 0; s < SHEETS; s++) {

@@ -3,10 +3,10 @@
  * kernels: the table that each backend fills. This file is the specification: formula, shapes, types.
  *
  * Conventions. Tensors are dense and row-major, activations channels last, in f32 or bf16; `F` marks tensors that are
- * always f32 (statistics, biases, norm gains, parameter gradients). Weights w may be f32 or bf16 whatever the activations
- * are, in PyTorch's layout. All sums accumulate in f32. Output never aliases an input unless said. NULL = absent.
- * "rows x C": all axes but the last flattened to rows. A backend may keep what it prepares (packed weights, cached
- * primitives) in the KernelState that belongs to one node of one graph.
+ * always f32 (statistics, biases, norm gains, parameter gradients). Weights w may be f32 or bf16 whatever the
+ * activations are, in PyTorch's layout. All sums accumulate in f32. Output never aliases an input unless said. NULL =
+ * absent. "rows x C": all axes but the last flattened to rows. A backend may keep what it prepares (packed weights,
+ * cached primitives) in the KernelState that belongs to one node of one graph.
  */
 #ifndef JIG_KERNELS_H
 #define JIG_KERNELS_H
@@ -14,8 +14,9 @@
 #include "tensor/tensor.h"
 
 typedef enum Act {
-    ACT_NONE, ACT_RELU, ACT_LEAKY_RELU /* slope 0.1 */, ACT_SILU, ACT_GELU_ERF, ACT_GELU_TANH, ACT_QUICK_GELU, ACT_SIGMOID,
-    ACT_TANH, ACT_SOFTPLUS, ACT_EXP, ACT_LOG, ACT_SQRT, ACT_RSQRT, ACT_SQUARE, ACT_ABS, ACT_SIN, ACT_COS, ACT_COUNT
+    ACT_NONE, ACT_RELU, ACT_LEAKY_RELU /* slope 0.1 */, ACT_SILU, ACT_GELU_ERF, ACT_GELU_TANH, ACT_QUICK_GELU,
+    ACT_SIGMOID, ACT_TANH, ACT_SOFTPLUS, ACT_EXP, ACT_LOG, ACT_SQRT, ACT_RSQRT, ACT_SQUARE, ACT_ABS, ACT_SIN, ACT_COS,
+    ACT_COUNT
 } Act;
 typedef enum Binary { BIN_ADD, BIN_SUB, BIN_MUL, BIN_DIV, BIN_MAX, BIN_MIN, BIN_COUNT } Binary;
 typedef enum Reduce { RED_SUM, RED_MEAN, RED_MAX } Reduce;
@@ -26,7 +27,7 @@ typedef enum WarpEdge { WARP_ZEROS, WARP_BORDER, WARP_REFLECT } WarpEdge;
 typedef struct KernelState {
     void *data;                    /* backend's own; NULL at first */
     void (*destroy)(void *data);
-    bool constant_weights;         /* w never changes: pack it once. To have it packed again: destroy(data), data = NULL */
+    bool constant_weights; /* w never changes: pack it once. To have it packed again: destroy(data), data = NULL */
     size_t bytes;                  /* set by the backend: what data keeps beyond the arena (packed weights) */
 } KernelState;
 
@@ -48,8 +49,8 @@ typedef struct ConvArgs {
     KernelState *state;
 } ConvArgs;
 
-/* y[i,j,:,:] = act(alpha * A * B + bias + r), A [m, k], B [k, n] after the transposes that strides express; two batch axes.
- * Strides in elements: {batch 0, batch 1, row, column}; 0 broadcasts. b_is_weight: B is a parameter (pack it). */
+/* y[i,j,:,:] = act(alpha * A * B + bias + r), A [m, k], B [k, n] after the transposes that strides express; two batch
+ * axes. Strides in elements: {batch 0, batch 1, row, column}; 0 broadcasts. b_is_weight: B is a parameter (pack it). */
 typedef struct MatmulArgs {
     int64_t batch[2], m, n, k;
     DType ta, tb, ty;
@@ -86,9 +87,11 @@ typedef struct NormArgs {
 } NormArgs;
 
 /* Softmax attention without a score matrix in memory. A token sequence lies along one axis of a channels-last tensor:
- * [outer, N, inner, row], time attention over [B, T, H*W, C] has outer = B, N = T, inner = H*W; space attention inner = 1.
- * q, k, v point at head 0, channel 0; head h, channel c of token (o, i, n) at ((o*N + n)*inner + i)*pitch + h*dim + c.
- *   out = softmax(scale * q k^T + bias[h]) v.    bias F [heads, Nq, Nk] or NULL; causal: key j <= query i (+ Nk - Nq). */
+ * [outer, N, inner, row]. Time attention over [B, T, H*W, C] has outer = B, N = T, inner = H*W; space attention has
+ * inner = 1. q, k, v point at head 0, channel 0; head h, channel c of token (o, i, n) lies at
+ * ((o*N + n)*inner + i)*pitch + h*dim + c.
+ *   out = softmax(scale * q k^T + bias[h]) v
+ * bias F [heads, Nq, Nk] or NULL; causal: key j <= query i (+ Nk - Nq). A query that sees no key gets 0. */
 typedef struct AttentionArgs {
     int64_t outer, inner, nq, nk;
     int heads, dim;
@@ -107,7 +110,8 @@ typedef struct AttentionArgs {
 } AttentionArgs;
 
 /* Sampling at absolute coordinates (grid_sample): x [B, H, W, C], grid F [B, h, w, 2] as (x, y), y [B, h, w, C].
- * normalised grids lie in [-1, 1] (align: corners at pixel centres); pixels: coordinates in pixels, centre of the first = 0. */
+ * Normalised grids lie in [-1, 1] (align: corners at pixel centres). pixels: coordinates in pixels, the centre of the
+ * first is 0. Not-a-number counts as outside. */
 typedef struct WarpArgs {
     Tensor x, grid, y;
     WarpEdge edge;
@@ -138,7 +142,8 @@ struct Kernels {
 
     void (*attention)(const AttentionArgs *a);
     void (*attention_grad)(const AttentionArgs *a);
-    /* DabFusion's linear attention: q softmax over dim then * scale, k softmax over tokens, out = (k v^T)^T q. nq = nk. */
+    /* DabFusion's linear attention: q softmax over dim, then * scale; k softmax over tokens; out = (k v^T)^T q. nq = nk;
+     * bias, key_mask and causal are not used. */
     void (*linear_attention)(const AttentionArgs *a);
     void (*linear_attention_grad)(const AttentionArgs *a);
 
@@ -162,7 +167,8 @@ struct Kernels {
     void (*pad)(Tensor x, Tensor y, const int64_t *lo, Pad mode);      /* any axes */
     void (*pad_grad)(Tensor dy, Tensor dx, const int64_t *lo, Pad mode);
 
-    /* Pictures [B, H, W, C] -> [B, h, w, C]; half-pixel centres unless align (corners). */
+    /* Pictures [B, H, W, C] -> [B, h, w, C]; half-pixel centres unless align (corners). Nearest: pixel
+     * floor((i + 1/2) * in / out), PyTorch's "nearest-exact"; for whole factors up the same as its "nearest". */
     void (*resize)(Tensor x, Tensor y, Resize mode, bool align);
     void (*resize_grad)(Tensor dy, Tensor dx, Resize mode, bool align);
     /* size x size windows, stride, zero padding counted (count_include_pad); max ignores padding. */
@@ -176,8 +182,8 @@ struct Kernels {
     /* table [V, D], ids I32 [...], y [..., D]; a bad id is the caller's fault (checked by the op). grad: F, written. */
     void (*embedding)(Tensor table, Tensor ids, Tensor y);
     void (*embedding_grad)(Tensor ids, Tensor dy, Tensor dtable);
-    /* Rotary positions on x [outer, N, inner, heads*dim]: pairs (2i, 2i+1) (interleaved) or (i, i + dim/2) (halves) turned by
-     * angle[n, i], F [N, dim/2], times `sign` (+1, or -1 for the gradient). */
+    /* Rotary positions on x [outer, N, inner, heads*dim]: pairs (2i, 2i+1) (interleaved) or (i, i + dim/2) (halves)
+     * turned by angle[n, i], F [N, dim/2], times `sign` (+1, or -1 for the gradient). */
     void (*rope)(Tensor x, Tensor y, const float *angle, int64_t outer, int64_t N, int64_t inner, int heads, int dim,
                  bool interleaved, float sign);
 

@@ -5,9 +5,9 @@
  * The file is a little-endian u64 (length of the header), the header (one JSON object: name -> {dtype, shape,
  * data_offsets}, and "__metadata__" of strings), then the data. Offsets count from the end of the header.
  * On open everything in the header is checked before any use: it lies inside the file, every tensor's bytes agree with
- * its type and shape, and the tensors fill the data without overlap or hole. A tensor whose bytes are not aligned for its
- * type (foreign files) is copied once; all others are read where they lie.
- * Left out: element types that nothing here computes with (F64, I8, I16, ...); such a file is refused by name of the tensor.
+ * its type and shape, and the tensors fill the data without overlap or hole. A tensor whose bytes are not aligned for
+ * its type (foreign files) is copied once; all others are read where they lie. Left out: element types that nothing
+ * here computes with (F64, I8, I16, ...); such a file is refused by name of the tensor.
  */
 #include "tensor/tensor.h"
 
@@ -33,7 +33,7 @@ struct SafeTensors {
     MetaPair *meta;
 };
 
-/* ---- reading: one tensor -------------------------------------------------------------------------------------------- */
+/* ---- reading: one tensor ----------------------------------------------------------------------------------------- */
 
 static bool dtype_from_name(const char *name, DType *t)
 {
@@ -62,7 +62,8 @@ static bool get_shape(const cJSON *j, Entry *t, Err *e)
     {
         uint64_t v;
         if (t->t.shape.n == SHAPE_MAX) return err_set(e, "tensor \"%s\": more than %d axes", t->name, SHAPE_MAX);
-        if (!get_count(d, &v)) return err_set(e, "tensor \"%s\": an axis is not a whole number from 0 to 2^53", t->name);
+        if (!get_count(d, &v))
+            return err_set(e, "tensor \"%s\": an axis is not a whole number from 0 to 2^53", t->name);
         t->t.shape.d[t->t.shape.n++] = (int64_t)v;
     }
     return true;
@@ -104,7 +105,7 @@ static bool get_entry(const cJSON *j, uint64_t data_size, Entry *t, Err *e)
     return true;
 }
 
-/* ---- reading: the header -------------------------------------------------------------------------------------------- */
+/* ---- reading: the header ----------------------------------------------------------------------------------------- */
 
 static bool get_meta(SafeTensors *st, const cJSON *j, Err *e)
 {
@@ -159,7 +160,8 @@ static bool sort_names(SafeTensors *st, Err *e)
     qsort_r(st->by_name, (size_t)st->n, sizeof(int), compare_names, st->entries);
     for (int i = 1; i < st->n; i++) {
         const char *name = st->entries[st->by_name[i]].name;
-        if (!strcmp(st->entries[st->by_name[i - 1]].name, name)) return err_set(e, "two tensors are named \"%s\"", name);
+        if (!strcmp(st->entries[st->by_name[i - 1]].name, name))
+            return err_set(e, "two tensors are named \"%s\"", name);
     }
     return true;
 }
@@ -244,7 +246,7 @@ void safetensors_close(SafeTensors *st)
     mem_free(st);
 }
 
-/* ---- looking up ----------------------------------------------------------------------------------------------------- */
+/* ---- looking up -------------------------------------------------------------------------------------------------- */
 
 int safetensors_count(const SafeTensors *st)
 {
@@ -294,7 +296,7 @@ void safetensors_meta_at(const SafeTensors *st, int i, const char **key, const c
     *value = st->meta[i].value;
 }
 
-/* ---- writing -------------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static cJSON *describe(const Tensor *t, uint64_t from)
 {
@@ -308,7 +310,7 @@ static cJSON *describe(const Tensor *t, uint64_t from)
     return j;
 }
 
-/* Order of the data: wide types first, else as given, so that each tensor is aligned though the format allows no holes. */
+/* Order of the data: wide types first, else as given: so each tensor is aligned though the format allows no holes. */
 static int *data_order(const NamedTensor *ts, int n)
 {
     int *order = mem_alloc(sizeof(int) * (size_t)(n + 1)), k = 0;

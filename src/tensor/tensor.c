@@ -2,15 +2,15 @@
  *
  * tensor: shapes, element types and the conversions between them.
  *
- * bf16 is the upper half of an f32, rounded to nearest even; f16 is IEEE binary16 with subnormals. NaN stays NaN in every
- * float conversion; integers from floats are truncated and saturated, NaN becomes 0.
+ * bf16 is the upper half of an f32, rounded to nearest even; f16 is IEEE binary16 with subnormals. NaN stays NaN in
+ * every float conversion; integers from floats are truncated and saturated, NaN becomes 0.
  */
 #include "tensor/tensor.h"
 
 #include <assert.h>
 #include <string.h>
 
-/* ---- shapes --------------------------------------------------------------------------------------------------------- */
+/* ---- shapes ------------------------------------------------------------------------------------------------------ */
 
 Shape shape_make(int n, const int64_t *d)
 {
@@ -48,7 +48,7 @@ const char *shape_text(Shape s, char buf[96])
     return buf;
 }
 
-/* ---- element types -------------------------------------------------------------------------------------------------- */
+/* ---- element types ----------------------------------------------------------------------------------------------- */
 
 static const struct { const char *name; size_t size; } types[JIG_DTYPES] = {
     [JIG_F32] = {"F32", 4}, [JIG_BF16] = {"BF16", 2}, [JIG_F16] = {"F16", 2},
@@ -72,7 +72,7 @@ size_t tensor_bytes(const Tensor *t)
     return (size_t)shape_count(t->shape) * dtype_size(t->type);
 }
 
-/* ---- single values -------------------------------------------------------------------------------------------------- */
+/* ---- single values ----------------------------------------------------------------------------------------------- */
 
 static uint32_t bits(float x)
 {
@@ -119,7 +119,7 @@ uint16_t f16_from_f32(float x)
     return (uint16_t)(sign | ((rest + 0xfff + ((rest >> 13) & 1) - 0x38000000) >> 13));
 }
 
-/* ---- arrays --------------------------------------------------------------------------------------------------------- */
+/* ---- arrays ------------------------------------------------------------------------------------------------------ */
 
 /* Data of mapped files may begin anywhere, so nothing here is read or written through an aligned pointer. */
 static double get(DType t, const char *p)

@@ -2,8 +2,8 @@
  *
  * tensor: shapes, element types, bf16, safetensors files, devices. Layer 1.
  *
- * A Tensor is a dense, row-major view; it owns nothing. Activations are channels last everywhere: pictures [B, H, W, C],
- * clips [B, T, H, W, C], tokens [B, N, D]. Weights keep their published layout (PyTorch's), see kernels.h.
+ * A Tensor is a dense, row-major view; it owns nothing. Activations are channels last everywhere: pictures [B, H, W,
+ * C], clips [B, T, H, W, C], tokens [B, N, D]. Weights keep their published layout (PyTorch's), see kernels.h.
  */
 #ifndef JIG_TENSOR_H
 #define JIG_TENSOR_H
@@ -54,8 +54,9 @@ void         safetensors_meta_at(const SafeTensors *st, int i, const char **key,
 
 typedef struct NamedTensor { const char *name; Tensor t; } NamedTensor;
 typedef struct MetaPair { const char *key, *value; } MetaPair;
-/* Written beside its place and renamed. Named in the given order; the data begins 64-byte aligned and lies with the wide types
- * first, so that each tensor is aligned for its type (the format allows no holes, other readers refuse them). */
+/* Written beside its place and renamed. Named in the given order; the data begins 64-byte aligned and lies with the
+ * wide types first, so that each tensor is aligned for its type (the format allows no holes, other readers refuse
+ * them). */
 bool safetensors_write(const char *path, const NamedTensor *ts, int n, const MetaPair *meta, int n_meta, Err *e);
 
 /* ---- devices (device.c) ---------------------------------------------------------------------------------------------

@@ -4,9 +4,10 @@
  *
  *            f32     bf16
  *   EXACT    0       0       nothing is computed
- *   ELEMENT  4e-6    0.008   other polynomials for exp and tanh, other roundings; bf16 has 8 bits, both may round apart: 2^-7
- *   SUM      4e-5    0.01    up to some thousand terms in another order; f32 sums, rounded once
- *   ROUNDED  4e-5    0.03    2^-9 relative error of each rounded operand, averaged by the sum; largest of some thousand results
+ *   ELEMENT  4e-6    0.008   other polynomials for exp and tanh, other roundings; in bf16 both may round apart: 2^-7
+ *   SUM      6e-5    0.01    up to some thousand terms in another order; f32 sums, rounded once
+ *   ROUNDED  0.05    0.05    2^-9 relative error of each rounded operand, averaged by the sum; the largest of up to a
+ *                            million results, some of them small differences
  */
 #include "kernel_check.h"
 
@@ -15,10 +16,11 @@
 #include <string.h>
 
 static const float tolerance[][2] = {
-    [EXACT] = {0, 0}, [ELEMENT] = {4e-6f, 0.008f}, [SUM] = {4e-5f, 0.01f}, [ROUNDED] = {4e-5f, 0.03f}};
+    [EXACT] = {0, 0}, [ELEMENT] = {4e-6f, 0.008f}, [SUM] = {6e-5f, 0.01f}, [ROUNDED] = {0.05f, 0.05f}};
 
 const Kernels *ref, *cpu;
 static Rng rng;
+static uint64_t streams; /* one for each tensor; stream 0 is rng's */
 static void *owned[4096];
 static int owned_count;
 static char description[300];
@@ -28,6 +30,7 @@ void check_seed(uint64_t seed)
     ref = &ref_kernels;
     cpu = cpu_kernels();
     rng = rng_make(seed, 0);
+    streams = 0;
 }
 
 int64_t check_pick(int n, const int64_t *from)
@@ -52,7 +55,8 @@ Tensor check_random(DType t, Shape s, float scale)
 {
     Tensor f = allocate(JIG_F32, s), x;
     int64_t n = shape_count(s);
-    for (int64_t i = 0; i < n; i++) ((float *)f.data)[i] = scale * rng_normal(&rng);
+    rng_fill_normal(f.data, (size_t)n, rng.seed, ++streams, 0);
+    for (int64_t i = 0; i < n; i++) ((float *)f.data)[i] *= scale;
     if (t == JIG_F32) return f;
     x = allocate(t, s);
     tensor_convert(t, x.data, JIG_F32, f.data, n);
@@ -99,7 +103,9 @@ void check_close(const char *what, Tensor expected, Tensor got, Closeness c)
     double squares = 0, excess = 0;
     for (int64_t i = 0; i < n; i++)
         if (isfinite(value(&expected, i))) squares += pow(value(&expected, i), 2);
-    double rms = n ? sqrt(squares / (double)n) : 0, tol = tolerance[c][expected.type != JIG_F32];
+    double rms = n ? sqrt(squares / (double)n) : 0;
+    if (c == ELEMENT) rms = fmax(rms, 0.1); /* a tensor of one element near 0 says nothing of the size of the inputs */
+    double tol = tolerance[c][expected.type != JIG_F32];
     for (int64_t i = 0; i < n; i++) {
         double e = value(&expected, i), g = value(&got, i), over = fabs(e - g) - tol * (fabs(e) + rms);
         if (e == g || (isnan(e) && isnan(g))) continue;

@@ -2,8 +2,8 @@
  *
  * kernel_check: runs a kernel on `ref` and on `cpu` with the same inputs and compares the results.
  *
- * The same programs run several times with ONEDNN_MAX_CPU_ISA set lower and lower (meson.build), so that the loops of every
- * instruction set and both ways of doing bf16 are met.
+ * The same programs run several times with ONEDNN_MAX_CPU_ISA set lower and lower (meson.build), so that the loops of
+ * every instruction set and both ways of doing bf16 are met.
  */
 #ifndef KERNEL_CHECK_H
 #define KERNEL_CHECK_H
@@ -33,7 +33,7 @@ int64_t check_pick(int n, const int64_t *from);      /* one of the numbers */
 bool   check_coin(void);
 
 Tensor check_random(DType t, Shape s, float scale);  /* normal numbers; freed by check_free_all */
-Tensor check_like(Tensor t);                          /* same type and shape, filled with a pattern that no kernel writes */
+Tensor check_like(Tensor t); /* same type and shape, filled with a pattern that no kernel writes */
 Tensor check_copy(Tensor t);
 void   check_free_all(void);
 

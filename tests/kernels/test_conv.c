@@ -56,7 +56,8 @@ static ConvArgs arguments(const Case *c, DType act, DType weight)
 {
     ConvArgs a = {.geom = {.groups = c->groups, .transposed = c->transposed}};
     int64_t y[5] = {c->B, out_size(c, 0, c->T), out_size(c, 1, c->H), out_size(c, 2, c->W), c->co};
-    int64_t w[5] = {c->transposed ? c->ci : c->co, (c->transposed ? c->co : c->ci) / c->groups, c->k[0], c->k[1], c->k[2]};
+    int64_t w[5] = {c->transposed ? c->ci : c->co, (c->transposed ? c->co : c->ci) / c->groups, c->k[0], c->k[1],
+                    c->k[2]};
     for (int i = 0; i < 3; i++) {
         a.geom.kernel[i] = c->k[i];
         a.geom.stride[i] = c->stride[i];
@@ -125,11 +126,13 @@ static void gradients(const ConvArgs *like, Closeness close)
 
 static void one(const Case *c, const char *name, int i)
 {
-    static const DType types[][2] = {{JIG_F32, JIG_F32}, {JIG_BF16, JIG_BF16}, {JIG_BF16, JIG_F32}, {JIG_F32, JIG_BF16}};
+    static const DType types[][2] = {
+        {JIG_F32, JIG_F32}, {JIG_BF16, JIG_BF16}, {JIG_BF16, JIG_F32}, {JIG_F32, JIG_BF16}};
     for (int t = 0; t < 4; t++) {
-        check_case("%s %d: [%d,%d,%d,%d,%d]->%d kernel %d,%d,%d groups %d%s %s, weights %s", name, i, (int)c->B, (int)c->T,
-                   (int)c->H, (int)c->W, (int)c->ci, (int)c->co, (int)c->k[0], (int)c->k[1], (int)c->k[2], (int)c->groups,
-                   c->transposed ? " transposed" : "", dtype_name(types[t][0]), dtype_name(types[t][1]));
+        check_case("%s %d: [%d,%d,%d,%d,%d]->%d kernel %d,%d,%d groups %d%s %s, weights %s", name, i, (int)c->B,
+                   (int)c->T, (int)c->H, (int)c->W, (int)c->ci, (int)c->co, (int)c->k[0], (int)c->k[1], (int)c->k[2],
+                   (int)c->groups, c->transposed ? " transposed" : "", dtype_name(types[t][0]),
+                   dtype_name(types[t][1]));
         ConvArgs a = arguments(c, types[t][0], types[t][1]);
         if (shape_count(a.y.shape) > 0) {
             Closeness close = types[t][0] == JIG_BF16 ? ROUNDED : SUM;

@@ -25,7 +25,8 @@ static void test_unary(void **state)
     check_seed(1);
     for (int f = 0; f < ACT_COUNT; f++)
         for (int i = 0; i < 10; i++) {
-            Tensor x = check_random(i & 1 ? JIG_BF16 : JIG_F32, SHAPE(sizes[i / 2]), 4), y = check_like(x), y2 = check_like(x);
+            Tensor x = check_random(i & 1 ? JIG_BF16 : JIG_F32, SHAPE(sizes[i / 2]), 4), y = check_like(x),
+                   y2 = check_like(x);
             Tensor dy = check_random(x.type, x.shape, 1), dx = check_like(x), dx2 = check_copy(dy);
             check_case("act %d of %d %s", f, (int)sizes[i / 2], dtype_name(x.type));
             if (f == ACT_LOG || f == ACT_SQRT || f == ACT_RSQRT) {
@@ -47,7 +48,8 @@ static void test_unary(void **state)
 /* Far arguments must not give NaN. */
 static void test_extremes(void **state)
 {
-    static const Act acts[] = {ACT_SILU, ACT_GELU_ERF, ACT_GELU_TANH, ACT_QUICK_GELU, ACT_SIGMOID, ACT_TANH, ACT_SOFTPLUS};
+    static const Act acts[] = {ACT_SILU,    ACT_GELU_ERF, ACT_GELU_TANH, ACT_QUICK_GELU,
+                               ACT_SIGMOID, ACT_TANH,     ACT_SOFTPLUS};
     check_seed(2);
     Tensor x = check_random(JIG_F32, SHAPE(8), 1), y = check_like(x), y2 = check_like(x);
     memcpy(x.data, (float[]){-1e4f, 1e4f, -88, 88, -0.0f, 1e-30f, -1e-30f, -104}, 32);
@@ -57,12 +59,14 @@ static void test_extremes(void **state)
         cpu->unary(acts[i], x, y2);
         for (int k = 0; k < 8; k++)
             if (!(fabsf(((float *)y.data)[k] - ((float *)y2.data)[k]) <= 1e-6f * (1 + fabsf(((float *)y.data)[k]))))
-                fail_msg("act %d of %g: %g, not %g", acts[i], ((float *)x.data)[k], ((float *)y2.data)[k], ((float *)y.data)[k]);
+                fail_msg("act %d of %g: %g, not %g", acts[i], ((float *)x.data)[k], ((float *)y2.data)[k],
+                         ((float *)y.data)[k]);
     }
     memcpy(x.data, (float[]){NAN, INFINITY, -INFINITY, 100, -100, 0, 88.7f, -80}, 32);
     cpu->unary(ACT_EXP, x, y);
     const float *e = y.data;
-    assert_true(isnan(e[0]) && isinf(e[1]) && e[2] == 0 && isinf(e[3]) && e[4] == 0 && e[5] == 1 && e[6] < INFINITY && e[7] > 0);
+    assert_true(isnan(e[0]) && isinf(e[1]) && e[2] == 0 && isinf(e[3]) && e[4] == 0 && e[5] == 1 && e[6] < INFINITY &&
+                e[7] > 0);
     check_free_all();
 }
 
@@ -101,9 +105,11 @@ static void test_binary(void **state)
         }
         for (int k = 0; k < y.n; k++) y.d[k] = MAX(a.d[k], b.d[k]);
         char s1[96], s2[96];
-        Tensor ta = check_random(any_type(), a, 1), tb = check_random(any_type(), b, 1), ty = check_like(check_random(any_type(), y, 1)), ty2 = check_like(ty);
+        Tensor ta = check_random(any_type(), a, 1), tb = check_random(any_type(), b, 1),
+               ty = check_like(check_random(any_type(), y, 1)), ty2 = check_like(ty);
         Binary f = (Binary)(i % BIN_COUNT);
-        check_case("binary %d of %s %s and %s %s", f, dtype_name(ta.type), shape_text(a, s1), dtype_name(tb.type), shape_text(b, s2));
+        check_case("binary %d of %s %s and %s %s", f, dtype_name(ta.type), shape_text(a, s1), dtype_name(tb.type),
+                   shape_text(b, s2));
         ref->binary(f, ta, tb, ty);
         cpu->binary(f, ta, tb, ty2);
         check_close("y", ty, ty2, ELEMENT);
@@ -235,14 +241,16 @@ static void test_embedding(void **state)
     check_seed(9);
     for (int i = 0; i < 16; i++) {
         int64_t V = PICK(1, 7, 300), D = PICK(1, 8, 200, 1500), n = PICK(1, 40);
-        Tensor table = check_random(any_type(), SHAPE(V, D), 1), ids = {JIG_I32, SHAPE(2, n)}, y = check_like(check_random(any_type(), SHAPE(2, n, D), 1)), y2 = check_like(y);
+        Tensor table = check_random(any_type(), SHAPE(V, D), 1), ids = {JIG_I32, SHAPE(2, n)},
+               y = check_like(check_random(any_type(), SHAPE(2, n, D), 1)), y2 = check_like(y);
         ids = check_like(ids);
         for (int64_t k = 0; k < 2 * n; k++) ((int32_t *)ids.data)[k] = (int32_t)(PICK(0, 1, 5, 299, 77) % V);
         check_case("embedding [%d, %d]", (int)V, (int)D);
         ref->embedding(table, ids, y);
         cpu->embedding(table, ids, y2);
         check_close("y", y, y2, EXACT);
-        Tensor dy = check_random(y.type, y.shape, 1), dt = check_like((Tensor){JIG_F32, table.shape}), dt2 = check_like(dt);
+        Tensor dy = check_random(y.type, y.shape, 1), dt = check_like((Tensor){JIG_F32, table.shape}),
+               dt2 = check_like(dt);
         ref->embedding_grad(ids, dy, dt);
         cpu->embedding_grad(ids, dy, dt2);
         check_close("dtable", dt, dt2, SUM);
@@ -256,7 +264,8 @@ static void test_optimizer(void **state)
     for (int i = 0; i < 6; i++) {
         Shape s = SHAPE(PICK(1, 33, 50001));
         Tensor w[2], m[2], v[2], e[2], g = check_random(JIG_F32, s, 1);
-        w[0] = check_random(JIG_F32, s, 1), m[0] = check_random(JIG_F32, s, 0.1f), v[0] = check_random(JIG_F32, s, 0.1f), e[0] = check_random(JIG_F32, s, 1);
+        w[0] = check_random(JIG_F32, s, 1), m[0] = check_random(JIG_F32, s, 0.1f),
+        v[0] = check_random(JIG_F32, s, 0.1f), e[0] = check_random(JIG_F32, s, 1);
         ref->unary(ACT_SQUARE, v[0], v[0]);
         w[1] = check_copy(w[0]), m[1] = check_copy(m[0]), v[1] = check_copy(v[0]), e[1] = check_copy(e[0]);
         for (int k = 0; k < 2; k++) {
@@ -276,9 +285,10 @@ static void test_optimizer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unary), cmocka_unit_test(test_extremes), cmocka_unit_test(test_maps), cmocka_unit_test(test_binary),
-        cmocka_unit_test(test_reduce), cmocka_unit_test(test_permute), cmocka_unit_test(test_boxes), cmocka_unit_test(test_pad),
-        cmocka_unit_test(test_embedding), cmocka_unit_test(test_optimizer),
+        cmocka_unit_test(test_unary),     cmocka_unit_test(test_extremes), cmocka_unit_test(test_maps),
+        cmocka_unit_test(test_binary),    cmocka_unit_test(test_reduce),   cmocka_unit_test(test_permute),
+        cmocka_unit_test(test_boxes),     cmocka_unit_test(test_pad),      cmocka_unit_test(test_embedding),
+        cmocka_unit_test(test_optimizer),
     };
     return cmocka_run_group_tests_name("kernels/elementwise", tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Resizing, pooling, warping and their gradients: cpu against ref; and bit-identical repeats with other numbers of threads.
+ * Resizing, pooling, warping and their gradients: cpu against ref; and bit-identical repeats with other numbers of
+ * threads.
  */
 #include "kernel_check.h"
 
@@ -23,7 +24,8 @@ static void test_resize(void **state)
         bool align = check_coin();
         Tensor x = check_random(any_type(), s, 1), y = check_like((Tensor){x.type, d}), y2 = check_like(y);
         char s1[96], s2[96];
-        check_case("resize %d %s to %s %s%s", mode, shape_text(s, s1), shape_text(d, s2), dtype_name(x.type), align ? " align" : "");
+        check_case("resize %d %s to %s %s%s", mode, shape_text(s, s1), shape_text(d, s2), dtype_name(x.type),
+                   align ? " align" : "");
         ref->resize(x, y, mode, align);
         cpu->resize(x, y2, mode, align);
         check_close("y", y, y2, SUM);
@@ -45,7 +47,8 @@ static void test_pool(void **state)
         for (int k = 1; k < 3; k++) d.d[k] = (s.d[k] + 2 * pad - size) / stride + 1;
         Tensor x = check_random(any_type(), s, 1), y = check_like((Tensor){x.type, d}), y2 = check_like(y);
         char s1[96];
-        check_case("%s pool %d stride %d pad %d of %s %s", max ? "max" : "mean", size, stride, pad, shape_text(s, s1), dtype_name(x.type));
+        check_case("%s pool %d stride %d pad %d of %s %s", max ? "max" : "mean", size, stride, pad, shape_text(s, s1),
+                   dtype_name(x.type));
         ref->pool(x, y, size, stride, pad, max);
         cpu->pool(x, y2, size, stride, pad, max);
         check_close("y", y, y2, max ? EXACT : SUM);
@@ -63,7 +66,8 @@ static WarpArgs warp_arguments(Shape s, Shape d, DType t)
     a.x = check_random(t, s, 1);
     a.grid = check_random(JIG_F32, SHAPE(d.d[0], d.d[1], d.d[2], 2), a.pixels ? 8 : 0.8f); /* many points lie outside */
     ((float *)a.grid.data)[0] = NAN;
-    if (shape_count(a.grid.shape) > 2 && a.edge != WARP_REFLECT) ((float *)a.grid.data)[2] = 1e20f; /* reflected, it could be anywhere */
+    if (shape_count(a.grid.shape) > 2 && a.edge != WARP_REFLECT)
+        ((float *)a.grid.data)[2] = 1e20f; /* reflected, it could be anywhere */
     a.y = check_like((Tensor){t, d});
     return a;
 }
@@ -76,7 +80,8 @@ static void test_warp(void **state)
         Shape s = SHAPE(B, PICK(1, 2, 13, 32), PICK(1, 5, 16), C), d = SHAPE(B, PICK(1, 9, 32), PICK(1, 3, 31), C);
         WarpArgs a = warp_arguments(s, d, any_type());
         char s1[96], s2[96];
-        check_case("warp %s to %s %s edge %d%s%s", shape_text(s, s1), shape_text(d, s2), dtype_name(a.x.type), a.edge, a.align ? " align" : "", a.pixels ? " pixels" : "");
+        check_case("warp %s to %s %s edge %d%s%s", shape_text(s, s1), shape_text(d, s2), dtype_name(a.x.type), a.edge,
+                   a.align ? " align" : "", a.pixels ? " pixels" : "");
         ref->warp(&a);
         Tensor e = a.y, dy = check_random(a.y.type, d, 1);
         a.y = check_like(a.y);
@@ -105,13 +110,23 @@ static void test_threads(void **state)
         check_seed(4);
         threads_set(n + 1);
         Shape s = SHAPE(1, 40, 50, 24);
-        Tensor x = check_random(JIG_F32, s, 1), dy = check_random(JIG_F32, s, 1), grid = check_random(JIG_F32, SHAPE(1, 40, 50, 2), 0.7f);
+        Tensor x = check_random(JIG_F32, s, 1), dy = check_random(JIG_F32, s, 1),
+               grid = check_random(JIG_F32, SHAPE(1, 40, 50, 2), 0.7f);
         WarpArgs w = {.x = x, .grid = grid, .y = x, .dy = dy.data, .dx = out[n][0] = check_like(x)};
         cpu->warp_grad_x(&w);
         cpu->reduce(RED_SUM, x, out[n][1] = check_like((Tensor){JIG_F32, SHAPE(1, 1, 1, 24)}));
         cpu->reduce(RED_SUM, x, out[n][2] = check_like((Tensor){JIG_F32, SHAPE(1, 1, 1, 1)}));
-        Tensor stats = check_like((Tensor){JIG_F32, SHAPE(1, 4, 2)}), sums = check_like((Tensor){JIG_F32, SHAPE(1, 24, 2)});
-        NormArgs a = {.outer = 1, .N = 2000, .C = 24, .G = 4, .eps = 1e-5f, .x = x, .stats = stats.data, .dy = dy.data, .sums = sums.data};
+        Tensor stats = check_like((Tensor){JIG_F32, SHAPE(1, 4, 2)}),
+               sums = check_like((Tensor){JIG_F32, SHAPE(1, 24, 2)});
+        NormArgs a = {.outer = 1,
+                      .N = 2000,
+                      .C = 24,
+                      .G = 4,
+                      .eps = 1e-5f,
+                      .x = x,
+                      .stats = stats.data,
+                      .dy = dy.data,
+                      .sums = sums.data};
         cpu->norm_stats(&a);
         cpu->norm_grad_params(&a);
         out[n][3] = stats;
@@ -127,7 +142,7 @@ static void test_threads(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_resize), cmocka_unit_test(test_pool), cmocka_unit_test(test_warp),
-                                       cmocka_unit_test(test_threads)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_resize), cmocka_unit_test(test_pool),
+                                       cmocka_unit_test(test_warp), cmocka_unit_test(test_threads)};
     return cmocka_run_group_tests_name("kernels/picture", tests, NULL, NULL);
 }

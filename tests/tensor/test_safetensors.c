@@ -36,8 +36,11 @@ static void test_round_trip(void **state)
     float f[6] = {1, 2, 3, 4, 5, 6};
     int64_t l[1] = {-7};
     uint8_t u[5] = {1, 2, 3, 4, 5};
-    NamedTensor ts[] = {{"odd", {JIG_U8, SHAPE(5), u}}, {"half \"quoted\"", {JIG_BF16, SHAPE(3), h}}, {"f", {JIG_F32, SHAPE(2, 3), f}},
-                        {"empty", {JIG_F32, SHAPE(4, 0), NULL}}, {"scalar", {JIG_I64, {0}, l}}};
+    NamedTensor ts[] = {{"odd", {JIG_U8, SHAPE(5), u}},
+                        {"half \"quoted\"", {JIG_BF16, SHAPE(3), h}},
+                        {"f", {JIG_F32, SHAPE(2, 3), f}},
+                        {"empty", {JIG_F32, SHAPE(4, 0), NULL}},
+                        {"scalar", {JIG_I64, {0}, l}}};
     MetaPair meta[] = {{"format", "pt"}, {"text", "line\nä"}};
     assert_true(safetensors_write(path, ts, 5, meta, 2, &e));
     SafeTensors *st = safetensors_open(path, &e);
@@ -101,26 +104,43 @@ static void test_foreign(void **state)
 
 static void test_hostile(void **state)
 {
-    static const struct { const char *header; size_t data; const char *says; } cases[] = {
-        {"", 0, "JSON"}, {"[]", 0, "JSON"}, {"{", 0, "JSON"}, {"{\"a\":}", 0, "JSON"}, {"{}x", 0, "after"}, {"{} {}", 0, "after"},
-        {"{\"a\":1}", 0, "object"}, {"{\"a\":{}}", 0, "dtype"}, {"{\"a\":" T("F33", "[1]", "[0,4]") "}", 4, "F33"},
-        {"{\"a\":" T("F64", "[1]", "[0,8]") "}", 8, "F64"}, {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4, "shape"},
+    static const struct { const char *header; size_t data; const char *says;
+    } cases[] = {
+        {"", 0, "JSON"},
+        {"[]", 0, "JSON"},
+        {"{", 0, "JSON"},
+        {"{\"a\":}", 0, "JSON"},
+        {"{}x", 0, "after"},
+        {"{} {}", 0, "after"},
+        {"{\"a\":1}", 0, "object"},
+        {"{\"a\":{}}", 0, "dtype"},
+        {"{\"a\":" T("F33", "[1]", "[0,4]") "}", 4, "F33"},
+        {"{\"a\":" T("F64", "[1]", "[0,8]") "}", 8, "F64"},
+        {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4, "shape"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, "data_offsets"},
-        {"{\"a\":" T("F32", "[1]", "[0]") "}", 4, "data_offsets"}, {"{\"a\":" T("F32", "[1]", "[0,4,8]") "}", 4, "data_offsets"},
-        {"{\"a\":" T("F32", "[-1]", "[0,4]") "}", 4, "axis"}, {"{\"a\":" T("F32", "[1.5]", "[0,4]") "}", 4, "axis"},
-        {"{\"a\":" T("F32", "[\"1\"]", "[0,4]") "}", 4, "axis"}, {"{\"a\":" T("F32", "[1e300]", "[0,4]") "}", 4, "axis"},
-        {"{\"a\":" T("F32", "[1,1,1,1,1,1,1]", "[0,4]") "}", 4, "axes"}, {"{\"a\":" T("F32", "[1]", "[-4,0]") "}", 4, "data_offsets"},
-        {"{\"a\":" T("F32", "[1]", "[0,5]") "}", 5, "take"}, {"{\"a\":" T("F32", "[2]", "[0,4]") "}", 4, "take"},
-        {"{\"a\":" T("F32", "[1]", "[4,0]") "}", 4, "outside"}, {"{\"a\":" T("F32", "[1]", "[4,8]") "}", 4, "outside"},
+        {"{\"a\":" T("F32", "[1]", "[0]") "}", 4, "data_offsets"},
+        {"{\"a\":" T("F32", "[1]", "[0,4,8]") "}", 4, "data_offsets"},
+        {"{\"a\":" T("F32", "[-1]", "[0,4]") "}", 4, "axis"},
+        {"{\"a\":" T("F32", "[1.5]", "[0,4]") "}", 4, "axis"},
+        {"{\"a\":" T("F32", "[\"1\"]", "[0,4]") "}", 4, "axis"},
+        {"{\"a\":" T("F32", "[1e300]", "[0,4]") "}", 4, "axis"},
+        {"{\"a\":" T("F32", "[1,1,1,1,1,1,1]", "[0,4]") "}", 4, "axes"},
+        {"{\"a\":" T("F32", "[1]", "[-4,0]") "}", 4, "data_offsets"},
+        {"{\"a\":" T("F32", "[1]", "[0,5]") "}", 5, "take"},
+        {"{\"a\":" T("F32", "[2]", "[0,4]") "}", 4, "take"},
+        {"{\"a\":" T("F32", "[1]", "[4,0]") "}", 4, "outside"},
+        {"{\"a\":" T("F32", "[1]", "[4,8]") "}", 4, "outside"},
         {"{\"a\":" T("F32", "[1]", "[0,9007199254740991]") "}", 4, "outside"},
         {"{\"a\":" T("F32", "[4611686018427387904]", "[0,4]") "}", 4, "axis"},
         {"{\"a\":" T("F32", "[4294967296,4294967296]", "[0,0]") "}", 0, "take"},
         {"{\"a\":" T("F32", "[4294967296,1073741824]", "[0,0]") "}", 0, "take"},
         {"{\"a\":" T("F32", "[1]", "[0,4]") ",\"b\":" T("F32", "[1]", "[0,4]") "}", 4, "another tensor"},
         {"{\"a\":" T("F32", "[2]", "[0,8]") ",\"b\":" T("F32", "[1]", "[4,8]") "}", 8, "another tensor"},
-        {"{\"a\":" T("F32", "[1]", "[4,8]") "}", 8, "hole"}, {"{\"a\":" T("F32", "[1]", "[0,4]") "}", 8, "has 8"},
+        {"{\"a\":" T("F32", "[1]", "[4,8]") "}", 8, "hole"},
+        {"{\"a\":" T("F32", "[1]", "[0,4]") "}", 8, "has 8"},
         {"{\"a\":" T("F32", "[1]", "[0,4]") ",\"a\":" T("F32", "[1]", "[4,8]") "}", 8, "two tensors"},
-        {"{\"__metadata__\":1}", 0, "__metadata__"}, {"{\"__metadata__\":{\"a\":1}}", 0, "not a text"},
+        {"{\"__metadata__\":1}", 0, "__metadata__"},
+        {"{\"__metadata__\":{\"a\":1}}", 0, "not a text"},
         {"{\"__metadata__\":{},\"__metadata__\":{}}", 0, "two __metadata__"},
     };
     for (int i = 0; i < (int)ARRAY_LEN(cases); i++) {
@@ -149,7 +169,8 @@ static void test_lengths(void **state)
     assert_true(e.text[0]);
 }
 
-/* Nesting beyond what a recursive parser's stack holds, a header cut at every byte, and random changes of a good file. */
+/* Nesting beyond what a recursive parser's stack holds, a header cut at every byte, and random changes of a good file.
+ */
 static void test_mutations(void **state)
 {
     Err e = {0};
@@ -190,7 +211,8 @@ static void test_mutations(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_foreign), cmocka_unit_test(test_hostile),
-                                       cmocka_unit_test(test_lengths), cmocka_unit_test(test_mutations)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_foreign),
+                                       cmocka_unit_test(test_hostile), cmocka_unit_test(test_lengths),
+                                       cmocka_unit_test(test_mutations)};
     return cmocka_run_group_tests_name("tensor/safetensors", tests, setup, teardown);
 }

@@ -37,7 +37,8 @@ static void test_shapes(void **state)
     assert_string_equal(shape_text((Shape){0}, buf), "[]");
     assert_int_equal(shape_count((Shape){0}), 1);
     assert_int_equal(shape_count(SHAPE(3, 0, 2)), 0);
-    assert_true(shape_equal(s, SHAPE(1, 40, 32, 32, 3)) && !shape_equal(s, SHAPE(1, 40, 32, 32)) && !shape_equal(s, SHAPE(1, 40, 32, 32, 4)));
+    assert_true(shape_equal(s, SHAPE(1, 40, 32, 32, 3)) && !shape_equal(s, SHAPE(1, 40, 32, 32)) &&
+                !shape_equal(s, SHAPE(1, 40, 32, 32, 4)));
     Shape big = SHAPE(INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX);
     assert_true(strlen(shape_text(big, buf)) < 96);
     Tensor t = {JIG_BF16, s, NULL};
@@ -59,7 +60,8 @@ static void test_bf16(void **state)
     assert_int_equal(bf16_from_f32(from_bits(0x3f808001)), 0x3f81);
     assert_int_equal(bf16_from_f32(from_bits(0x3f807fff)), 0x3f80);
     assert_int_equal(bf16_from_f32(3.4e38f), 0x7f80);
-    assert_true(isnan(bf16_to_f32(bf16_from_f32(from_bits(0x7fffffff)))) && isnan(bf16_to_f32(bf16_from_f32(from_bits(0x7f800001)))));
+    assert_true(isnan(bf16_to_f32(bf16_from_f32(from_bits(0x7fffffff)))) &&
+                isnan(bf16_to_f32(bf16_from_f32(from_bits(0x7f800001)))));
 }
 
 static void test_f16(void **state)
@@ -131,7 +133,8 @@ static void test_devices(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes), cmocka_unit_test(test_bf16), cmocka_unit_test(test_f16),
-                                       cmocka_unit_test(test_convert), cmocka_unit_test(test_devices)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes), cmocka_unit_test(test_bf16),
+                                       cmocka_unit_test(test_f16), cmocka_unit_test(test_convert),
+                                       cmocka_unit_test(test_devices)};
     return cmocka_run_group_tests_name("tensor/tensor", tests, NULL, NULL);
 }

@@ -8,7 +8,8 @@
 
 #include "tensor/kernels.h"
 
-/* ---- working memory: a few blocks for each calling thread, which grow and are kept ----------------------------------- */
+/* ---- working memory: a few blocks for each calling thread, which grow and are kept
+ * ----------------------------------- */
 typedef enum Scratch {
     SCRATCH_DNNL,    /* oneDNN's scratchpads */
     SCRATCH_WEIGHTS, /* weights packed for one call */
@@ -17,12 +18,13 @@ typedef enum Scratch {
     SCRATCH_Y,
     SCRATCH_SHARED,  /* of a kernel, shared by its threads */
     SCRATCH_OWN,     /* of a kernel, of one thread */
+    SCRATCH_PACK,    /* of a product within it */
     SCRATCH_COUNT
 } Scratch;
 void  *cpu_scratch(Scratch which, size_t bytes); /* 64-byte aligned, valid until the next call with this `which` */
 size_t cpu_scratch_bytes(void);
 
-/* ---- own loops, one set for each instruction set -------------------------------------------------------------------- */
+/* ---- own loops, one set for each instruction set ----------------------------------------------------------------- */
 typedef struct Loops {
     Kernels kernels; /* the whole table; conv and matmul are those below in every set */
     void (*convert)(DType to, void *out, DType from, const void *in, int64_t n); /* F32 and BF16 */
@@ -37,7 +39,7 @@ extern const Loops cpu_loops_avx2, cpu_loops_avx512, cpu_loops_avx512bf16;
 #endif
 const Loops *cpu_loops(void);
 
-/* ---- oneDNN --------------------------------------------------------------------------------------------------------- */
+/* ---- oneDNN ------------------------------------------------------------------------------------------------------ */
 void cpu_conv(const ConvArgs *a);
 void cpu_conv_grad_x(const ConvArgs *a);
 void cpu_conv_grad_w(const ConvArgs *a);

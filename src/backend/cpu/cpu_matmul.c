@@ -2,9 +2,9 @@
  *
  * cpu: the strided, batched product on oneDNN; tiny and oddly strided ones on own loops.
  *
- * oneDNN takes any strides as long as rows or columns of a matrix are neighbours in memory. A product whose batches share
- * B is one with more rows. Arithmetic is bf16 where A is bf16, B is bf16 or a weight, and the machine is fast at it; else
- * f32, with bf16 operands converted.
+ * oneDNN takes any strides as long as rows or columns of a matrix are neighbours in memory. A product whose batches
+ * share B is one with more rows. Arithmetic is bf16 where A is bf16, B is bf16 or a weight, and the machine is fast at
+ * it; else f32, with bf16 operands converted.
  */
 #include "backend/cpu/cpu_pack.h"
 
@@ -17,7 +17,7 @@ typedef struct MatmulPlan {
     Packed weights;
 } MatmulPlan;
 
-/* ---- making it regular ---------------------------------------------------------------------------------------------- */
+/* ---- making it regular ------------------------------------------------------------------------------------------- */
 
 /* Whether rows or columns are neighbours; strides of axes of length 1 are made what oneDNN expects. */
 static bool regular(int64_t rows, int64_t cols, int64_t *s)
@@ -58,9 +58,16 @@ static DType compute_type(const MatmulArgs *a)
     return a->ta == JIG_BF16 && (a->tb == JIG_BF16 || a->b_is_weight) ? cpu_fast_type() : JIG_F32;
 }
 
-/* ---- converted operands --------------------------------------------------------------------------------------------- */
+/* ---- converted operands ------------------------------------------------------------------------------------------ */
 
-typedef struct Copy { DType to, from; void *y; const void *x; const int64_t *s; int64_t batch, rows, cols; bool turned; } Copy;
+typedef struct Copy {
+    DType to, from;
+    void *y;
+    const void *x;
+    const int64_t *s;
+    int64_t batch, rows, cols;
+    bool turned;
+} Copy;
 
 static void copy_rows(void *ctx, int64_t from, int64_t to)
 {
@@ -79,7 +86,8 @@ static const void *operand(DType want, DType have, const void *x, const int64_t 
 {
     if (want == have) return x;
     bool turned = s[3] != 1; /* columns are the neighbours: copy the transpose */
-    int64_t b0 = s[0] ? batch[0] : 1, b1 = s[1] ? batch[1] : 1, lines = turned ? cols : rows, len = turned ? rows : cols;
+    int64_t b0 = s[0] ? batch[0] : 1, b1 = s[1] ? batch[1] : 1, lines = turned ? cols : rows,
+            len = turned ? rows : cols;
     void *y = cpu_scratch(where, (size_t)(b0 * b1 * rows * cols) * dtype_size(want));
     Copy c = {want, have, y, x, s, b1, lines, len, turned};
     threads_for(b0 * b1 * lines, 16384 / len + 1, copy_rows, &c);
@@ -88,7 +96,7 @@ static const void *operand(DType want, DType have, const void *x, const int64_t 
     return y;
 }
 
-/* ---- plans ---------------------------------------------------------------------------------------------------------- */
+/* ---- plans ------------------------------------------------------------------------------------------------------- */
 
 static Md *matrix(DType t, const int64_t *batch, int64_t rows, int64_t cols, const int64_t *s, bool any)
 {
@@ -119,8 +127,10 @@ static void build(MatmulPlan *p, const MatmulArgs *a, DType compute, DType tb)
 {
     bool more = a->r || a->act != ACT_NONE || a->bias, can = after_can(a->act) && !(a->bias && a->alpha != 1);
     p->pack = a->b_is_weight && (a->state->constant_weights || tb != compute);
-    Md *A = matrix(compute, a->batch, a->m, a->k, a->sa, false), *plain = matrix(tb, a->batch, a->k, a->n, a->sb, false);
-    Md *B = matrix(compute, a->batch, a->k, a->n, a->sb, p->pack), *Y = matrix(a->ty, a->batch, a->m, a->n, a->sy, false);
+    Md *A = matrix(compute, a->batch, a->m, a->k, a->sa, false),
+       *plain = matrix(tb, a->batch, a->k, a->n, a->sb, false);
+    Md *B = matrix(compute, a->batch, a->k, a->n, a->sb, p->pack),
+       *Y = matrix(a->ty, a->batch, a->m, a->n, a->sy, false);
     Md *bias = a->bias ? bias_row(a) : NULL, *theirs = NULL;
     After after = {.alpha = a->alpha, .residual = a->r ? Y : NULL, .accumulate = a->accumulate, .act = a->act};
     Pd pd = NULL;
@@ -140,7 +150,8 @@ static void build(MatmulPlan *p, const MatmulArgs *a, DType compute, DType tb)
                 prim_arg(&p->main, DNNL_ARG_SRC, A) && prim_arg(&p->main, DNNL_ARG_WEIGHTS, theirs) &&
                 prim_arg(&p->main, DNNL_ARG_DST, Y) && (!p->fused || !bias || prim_arg(&p->main, DNNL_ARG_BIAS, bias));
     int at = a->alpha != 1; /* the residual's place among the post-operations */
-    if (p->usable && p->fused && a->r) p->usable = prim_arg(&p->main, DNNL_ARG_ATTR_MULTIPLE_POST_OP(at) | DNNL_ARG_SRC_1, Y);
+    if (p->usable && p->fused && a->r)
+        p->usable = prim_arg(&p->main, DNNL_ARG_ATTR_MULTIPLE_POST_OP(at) | DNNL_ARG_SRC_1, Y);
     md_destroy(A);
     md_destroy(B);
     md_destroy(Y);
@@ -178,7 +189,7 @@ static MatmulPlan *plan_for(const MatmulArgs *a, DType compute, DType tb)
     return p;
 }
 
-/* ---- running -------------------------------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 
 static void run(MatmulArgs *a)
 {

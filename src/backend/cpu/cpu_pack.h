@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cpu_pack: weights in the format that oneDNN chose. Weights that never change are packed once and kept with the node's
- * KernelState; others are packed into scratch at each call. Weights whose own format is the chosen one are used as they are.
+ * KernelState; others are packed into scratch at each call. Weights whose own format is the chosen one are used as they
+ * are.
  */
 #ifndef JIG_CPU_PACK_H
 #define JIG_CPU_PACK_H

@@ -24,7 +24,7 @@ typedef const dnnl_memory_desc_t *MdArg;
 #define MD(m) ((m) ? &(m)->d : NULL)
 #endif
 
-/* ---- engine and stream ---------------------------------------------------------------------------------------------- */
+/* ---- engine and stream ------------------------------------------------------------------------------------------- */
 
 static dnnl_engine_t the_engine;
 static pthread_once_t engine_once = PTHREAD_ONCE_INIT;
@@ -56,7 +56,7 @@ static dnnl_stream_t stream(void)
     return s;
 }
 
-/* ---- descriptors of arrays ------------------------------------------------------------------------------------------ */
+/* ---- descriptors of arrays --------------------------------------------------------------------------------------- */
 
 static bool describe(Md *md, int n, const dnnl_dims_t dims, dnnl_data_type_t t, const dnnl_dims_t strides)
 {
@@ -114,7 +114,7 @@ bool md_equal(const Md *a, const Md *b)
     return dnnl_memory_desc_equal(MD(a), MD(b));
 }
 
-/* ---- what follows a product ----------------------------------------------------------------------------------------- */
+/* ---- what follows a product -------------------------------------------------------------------------------------- */
 
 typedef struct Eltwise { dnnl_alg_kind_t alg; float alpha; } Eltwise;
 
@@ -167,7 +167,7 @@ static dnnl_primitive_attr_t attributes(const After *after)
     return attr;
 }
 
-/* ---- descriptors of operations -------------------------------------------------------------------------------------- */
+/* ---- descriptors of operations ----------------------------------------------------------------------------------- */
 
 typedef struct ConvDims { dnnl_dims_t stride, dilation, lo, hi; } ConvDims;
 
@@ -224,8 +224,8 @@ Pd pd_conv_back_data(const ConvShape *c, const Md *src, const Md *w, const Md *d
                                                              MD(dst), d.stride, d.dilation, d.lo, d.hi, hint, attr);
 #else
     dnnl_convolution_desc_t cd;
-    s = dnnl_dilated_convolution_backward_data_desc_init(&cd, dnnl_convolution_direct, MD(src), MD(w), MD(dst), d.stride,
-                                                         d.dilation, d.lo, d.hi);
+    s = dnnl_dilated_convolution_backward_data_desc_init(&cd, dnnl_convolution_direct, MD(src), MD(w), MD(dst),
+                                                         d.stride, d.dilation, d.lo, d.hi);
     if (s == dnnl_success) s = dnnl_primitive_desc_create(&pd, &cd, attr, engine(), hint);
 #endif
     pd_destroy(hint);
@@ -240,8 +240,8 @@ Pd pd_conv_back_weights(const ConvShape *c, const Md *src, const Md *w, const Md
     dnnl_status_t s;
 #if V3
     s = dnnl_convolution_backward_weights_primitive_desc_create(&pd, engine(), dnnl_convolution_direct, MD(src), MD(w),
-                                                                MD(bias), MD(dst), d.stride, d.dilation, d.lo, d.hi, hint,
-                                                                attr);
+                                                                MD(bias), MD(dst), d.stride, d.dilation, d.lo, d.hi,
+                                                                hint, attr);
 #else
     dnnl_convolution_desc_t cd;
     s = dnnl_dilated_convolution_backward_weights_desc_init(&cd, dnnl_convolution_direct, MD(src), MD(w), MD(bias),
@@ -302,7 +302,7 @@ bool pd_is_gemm(Pd pd)
     return named(pd, "gemm");
 }
 
-/* ---- running -------------------------------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 
 bool prim_arg(Prim *p, int arg, const Md *md)
 {

@@ -4,8 +4,8 @@
  * differ in how memory and operations are described (values and op descriptors against opaque objects).
  *
  * Md describes an array: type, logical sizes, strides. Prim is a primitive with its memory objects, run with plain
- * pointers; its working memory is taken from cpu_scratch. Descriptors are freed by the caller, NULL is taken everywhere,
- * and a function that cannot do what is asked (oneDNN says "unimplemented") returns NULL or false.
+ * pointers; its working memory is taken from cpu_scratch. Descriptors are freed by the caller, NULL is taken
+ * everywhere, and a function that cannot do what is asked (oneDNN says "unimplemented") returns NULL or false.
  */
 #ifndef JIG_DNNL_COMPAT_H
 #define JIG_DNNL_COMPAT_H
@@ -29,7 +29,10 @@ typedef struct After {
 } After;
 bool after_can(Act act); /* oneDNN has this activation */
 
-typedef struct ConvShape { int n; int64_t stride[3], dilation[3], pad_lo[3], pad_hi[3]; } ConvShape; /* n spatial axes */
+typedef struct ConvShape {
+    int n;
+    int64_t stride[3], dilation[3], pad_lo[3], pad_hi[3];
+} ConvShape; /* n spatial axes */
 
 /* Primitive descriptors: pd_destroy, or prim_init, which takes them over. src is the wide side, dst the narrow one. */
 typedef dnnl_primitive_desc_t Pd;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * loops: the own kernels of the cpu backend. Every loops_*.c is compiled once for each instruction set, with CPU_ISA set
- * to its name; V(name) is the function of this set. loops_table.c gathers them.
+ * loops: the own kernels of the cpu backend. Every loops_*.c is compiled once for each instruction set, with CPU_ISA
+ * set to its name; V(name) is the function of this set. loops_table.c gathers them.
  */
 #ifndef JIG_LOOPS_H
 #define JIG_LOOPS_H
@@ -61,6 +61,10 @@ void V(small_matmul)(const MatmulArgs *a);
 /* C [m, n] (+)= A B on one thread. A[i, k] at i*a_row + k*a_col; B and C row-major; n a multiple of VN (vec.h). */
 void V(gemm)(int64_t m, int64_t n, int64_t k, const float *A, int64_t a_row, int64_t a_col, const float *B, int64_t ldb,
              float *C, int64_t ldc, bool accumulate);
+/* The same; with t bf16 the operands may be rounded to it, where the processor is faster then. One of a_row, a_col
+ * is 1. */
+void V(product)(DType t, int64_t m, int64_t n, int64_t k, const float *A, int64_t a_row, int64_t a_col, const float *B,
+                int64_t ldb, float *C, int64_t ldc, bool accumulate);
 /* rows of an array: the rows x C of all axes but the last */
 int64_t V(rows)(const Tensor *t);
 

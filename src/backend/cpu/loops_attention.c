@@ -2,11 +2,13 @@
  *
  * cpu loops: softmax attention and its gradient.
  *
- * Queries are taken QB at a time, keys KB at a time, so scores only ever exist as one QB x KB tile in the second-level cache. With
- * more than one block of keys the softmax is updated as it goes (Milakov & Gimelshein 2018; FlashAttention, Dao 2022).
- * One thread does whole sequences; when there are few, the forward pass also cuts them into blocks of queries. Neighbouring
- * heads lie side by side in memory, and tokens far apart (time attention: megabytes, all in one set of the cache), so as many
- * heads as fit the cache are loaded together. All arithmetic is f32. A query whose keys are all masked gets 0.
+ * Queries are taken QB at a time, keys KB at a time, so scores only ever exist as one QB x KB tile in the second-level
+ * cache. With more than one block of keys the softmax is updated as it goes (Milakov & Gimelshein 2018; FlashAttention,
+ * Dao 2022). One thread does whole sequences; when there are few, the forward pass also cuts them into blocks of
+ * queries. Neighbouring heads lie side by side in memory, and tokens far apart (time attention: megabytes, all in one
+ * set of the cache), so as many heads as fit the cache are loaded together. Sums and softmax are f32; operands of the
+ * products are rounded to bf16 where tensors are bf16 and the processor multiplies that faster. A query whose keys are
+ * all masked gets 0.
  */
 #include "backend/cpu/loops.h"
 #include "backend/cpu/tokens.h"
@@ -33,12 +35,17 @@ typedef struct Sequence {
     float *kt, *v;                       /* K^T [G][D, K], V [nk, P] */
     float *q, *scores, *out, *top, *sum; /* Q [QB, P], S then P [QB, tile], O [QB, P]; running maximum and sum [QB] */
     /* gradient only */
-    float *k, *vt, *dout, *dscores, *dq, *dk, *dv, *delta; /* K [nk, P], V^T [G][D, K], dO, dS, dQ; dK, dV [nk, P]; [QB] */
+    float *k, *vt, *dk, *dv;             /* K [nk, P], V^T [G][D, K], dK and dV [nk, P] */
+    float *dout, *dscores, *dq, *delta;  /* dO [QB, P], dS [QB, tile], dQ [QB, P], [QB] */
 } Sequence;
 
 static Attend setup(const AttentionArgs *a, int64_t matrices)
 {
-    Attend s = {.a = a, .q_blocks = (a->nq + QB - 1) / QB, .D = padded(a->dim), .K = padded(a->nk), .tile = padded(MIN(a->nk, KB))};
+    Attend s = {.a = a,
+                .q_blocks = (a->nq + QB - 1) / QB,
+                .D = padded(a->dim),
+                .K = padded(a->nk),
+                .tile = padded(MIN(a->nk, KB))};
     int64_t head = MAX(a->nk * a->dim * 4 * matrices, 1), tasks = a->outer * a->inner * s.q_blocks;
     s.G = a->dim % VN == 0 ? (int)CLAMP(GROUP_BYTES / head, 1, a->heads) : 1;
     while (s.G > 1 && tasks * ((a->heads + s.G - 1) / s.G) < 4 * threads_count()) s.G /= 2;
@@ -90,16 +97,19 @@ static float *turned(const Sequence *m, float *columns)
     return columns + m->g * m->s->D * m->s->K;
 }
 
-static void load(const Sequence *m, const void *p, int64_t pitch, int64_t count, int64_t from, int64_t n, float scale, float *to)
+static void load(const Sequence *m, const void *p, int64_t pitch, int64_t count, int64_t from, int64_t n, float scale,
+                 float *to)
 {
     const AttentionArgs *a = m->s->a;
     load_rows(head_of(a, m->o, m->i, m->first, count, pitch), p, from, n, heads_here(m) * a->dim, scale, to, m->s->P);
 }
 
-static void store(const Sequence *m, void *p, int64_t pitch, int64_t count, int64_t from, int64_t n, float scale, const float *rows)
+static void store(const Sequence *m, void *p, int64_t pitch, int64_t count, int64_t from, int64_t n, float scale,
+                  const float *rows)
 {
     const AttentionArgs *a = m->s->a;
-    store_rows(head_of(a, m->o, m->i, m->first, count, pitch), p, from, n, heads_here(m) * a->dim, scale, rows, m->s->P);
+    store_rows(head_of(a, m->o, m->i, m->first, count, pitch), p, from, n, heads_here(m) * a->dim, scale, rows,
+               m->s->P);
 }
 
 static void turn(Sequence *m, const float *rows, float *columns)
@@ -109,7 +119,13 @@ static void turn(Sequence *m, const float *rows, float *columns)
         turn_rows(rows + m->g * s->a->dim, s->P, s->a->nk, s->a->dim, turned(m, columns), s->K);
 }
 
-/* ---- scores --------------------------------------------------------------------------------------------------------- */
+static void multiply(const Sequence *m, int64_t rows, int64_t cols, int64_t k, const float *A, int64_t a_row,
+                     int64_t a_col, const float *B, int64_t ldb, float *C, int64_t ldc, bool add)
+{
+    V(product)(m->s->a->type, rows, cols, k, A, a_row, a_col, B, ldb, C, ldc, add);
+}
+
+/* ---- scores ------------------------------------------------------------------------------------------------------ */
 
 /* How many of the keys k0..k0+n query i may see. */
 static int64_t causal_count(const AttentionArgs *a, int64_t i, int64_t k0, int64_t n)
@@ -117,13 +133,14 @@ static int64_t causal_count(const AttentionArgs *a, int64_t i, int64_t k0, int64
     return CLAMP(i + a->nk - a->nq + 1 - k0, 0, n);
 }
 
-/* scores = q k^T + bias for queries q0.. (rows of m->q) and keys k0..k0+n; hidden ones -infinity, and also those that fill
- * up the last vector: so all that follows may work on whole vectors. */
+/* scores = q k^T + bias for queries q0.. (rows of m->q) and keys k0..k0+n; hidden ones -infinity, and also those that
+ * fill up the last vector: so all that follows may work on whole vectors. */
 static void score_tile(const Sequence *m, int64_t q0, int64_t rows, int64_t k0, int64_t n)
 {
     const Attend *s = m->s;
     const AttentionArgs *a = s->a;
-    V(gemm)(rows, padded(n), a->dim, mine(m, m->q), s->P, 1, turned(m, m->kt) + k0, s->K, m->scores, s->tile, false);
+    multiply(m, rows, padded(n), a->dim, mine(m, m->q), s->P, 1, turned(m, m->kt) + k0, s->K, m->scores, s->tile,
+             false);
     for (int64_t r = 0; r < rows; r++) {
         float *x = m->scores + r * s->tile;
         for (int64_t j = n; j < padded(n); j++) x[j] = -INFINITY;
@@ -176,16 +193,18 @@ static void attend_block(const Sequence *m, int64_t q0, int64_t rows)
         int64_t n = MIN(KB, a->nk - k0);
         score_tile(m, q0, rows, k0, n);
         for (int64_t r = 0; r < rows; r++) {
-            float factor = soften(m->scores + r * s->tile, padded(n), &m->top[r], &m->sum[r]), *out = mine(m, m->out) + r * s->P;
+            float factor = soften(m->scores + r * s->tile, padded(n), &m->top[r], &m->sum[r]),
+                  *out = mine(m, m->out) + r * s->P;
             if (k0 > 0 && factor != 1) {
                 SIMD for (int64_t c = 0; c < s->D; c++) out[c] *= factor;
             }
         }
-        V(gemm)(rows, s->D, n, m->scores, s->tile, 1, mine(m, m->v) + k0 * s->P, s->P, mine(m, m->out), s->P, k0 > 0);
+        multiply(m, rows, s->D, n, m->scores, s->tile, 1, mine(m, m->v) + k0 * s->P, s->P, mine(m, m->out), s->P,
+                 k0 > 0);
     }
 }
 
-/* ---- forward -------------------------------------------------------------------------------------------------------- */
+/* ---- forward ----------------------------------------------------------------------------------------------------- */
 
 static void load_keys(Sequence *m)
 {
@@ -225,7 +244,7 @@ void V(attention)(const AttentionArgs *a)
     threads_for(units, 65536 / (MIN(a->nq, QB) * a->nk * a->dim * s.G + 1) + 1, forward_blocks, &s);
 }
 
-/* ---- gradient ------------------------------------------------------------------------------------------------------- */
+/* ---- gradient ---------------------------------------------------------------------------------------------------- */
 
 /* P = exp(score - top) / sum in m->scores, dP = dO V^T in m->dscores, for keys k0..k0+n. */
 static void probabilities(const Sequence *m, int64_t q0, int64_t rows, int64_t k0, int64_t n)
@@ -237,7 +256,8 @@ static void probabilities(const Sequence *m, int64_t q0, int64_t rows, int64_t k
         float scale = m->sum[r] > 0 ? 1 / m->sum[r] : 0;
         SIMD for (int64_t j = 0; j < padded(n); j++) x[j] = f_exp(x[j] - top) * scale;
     }
-    V(gemm)(rows, padded(n), s->a->dim, mine(m, m->dout), s->P, 1, turned(m, m->vt) + k0, s->K, m->dscores, s->tile, false);
+    multiply(m, rows, padded(n), s->a->dim, mine(m, m->dout), s->P, 1, turned(m, m->vt) + k0, s->K, m->dscores,
+             s->tile, false);
 }
 
 /* From P and dP to dS = P (dP - delta), and all that follows from it. */
@@ -245,7 +265,7 @@ static void spread(const Sequence *m, float *dbias, int64_t q0, int64_t rows, in
 {
     const Attend *s = m->s;
     const AttentionArgs *a = s->a;
-    V(gemm)(n, s->D, rows, m->scores, 1, s->tile, mine(m, m->dout), s->P, mine(m, m->dv) + k0 * s->P, s->P, true);
+    multiply(m, n, s->D, rows, m->scores, 1, s->tile, mine(m, m->dout), s->P, mine(m, m->dv) + k0 * s->P, s->P, true);
     for (int64_t r = 0; r < rows; r++) {
         float *ds = m->dscores + r * s->tile, *p = m->scores + r * s->tile, delta = m->delta[r];
         SIMD for (int64_t j = 0; j < padded(n); j++) ds[j] = p[j] * (ds[j] - delta);
@@ -254,14 +274,17 @@ static void spread(const Sequence *m, float *dbias, int64_t q0, int64_t rows, in
             SIMD for (int64_t j = 0; j < n; j++) b[j] += ds[j];
         }
     }
-    V(gemm)(rows, s->D, n, m->dscores, s->tile, 1, mine(m, m->k) + k0 * s->P, s->P, mine(m, m->dq), s->P, k0 > 0);
-    V(gemm)(n, s->D, rows, m->dscores, 1, s->tile, mine(m, m->q), s->P, mine(m, m->dk) + k0 * s->P, s->P, true);
+    multiply(m, rows, s->D, n, m->dscores, s->tile, 1, mine(m, m->k) + k0 * s->P, s->P, mine(m, m->dq), s->P, k0 > 0);
+    multiply(m, n, s->D, rows, m->dscores, 1, s->tile, mine(m, m->q), s->P, mine(m, m->dk) + k0 * s->P, s->P, true);
 }
 
 static float dot(const float *x, const float *y, int64_t n)
 {
-    float sum = 0;
-    _Pragma("omp simd reduction(+:sum)") for (int64_t i = 0; i < n; i++) sum += x[i] * y[i];
+    Vec sums = {0};
+    int64_t i = 0;
+    for (; i + VN <= n; i += VN) sums += v_load(x + i) * v_load(y + i);
+    float sum = lanes_sum(sums);
+    for (; i < n; i++) sum += x[i] * y[i];
     return sum;
 }
 
@@ -282,7 +305,8 @@ static void single_tile(const Sequence *m, int64_t q0, int64_t rows)
     const Attend *s = m->s;
     int64_t n = s->a->nk;
     score_tile(m, q0, rows, 0, n);
-    V(gemm)(rows, padded(n), s->a->dim, mine(m, m->dout), s->P, 1, turned(m, m->vt), s->K, m->dscores, s->tile, false);
+    multiply(m, rows, padded(n), s->a->dim, mine(m, m->dout), s->P, 1, turned(m, m->vt), s->K, m->dscores, s->tile,
+             false);
     for (int64_t r = 0; r < rows; r++) {
         float *p = m->scores + r * s->tile, top = -INFINITY, sum = 0;
         soften(p, padded(n), &top, &sum);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cpu loops: elementwise maps, conversions, broadcasting pairs, and what is left to do after a product that oneDNN could
- * not do itself (finish). Work is cut into pieces of CHUNK elements, see vec.h.
+ * cpu loops: elementwise maps, conversions, broadcasting pairs, and what is left to do after a product that oneDNN
+ * could not do itself (finish). Work is cut into pieces of CHUNK elements, see vec.h.
  */
 #include "backend/cpu/loops.h"
 #include "backend/cpu/vec.h"
@@ -15,7 +15,7 @@ int64_t V(rows)(const Tensor *t)
     return rows;
 }
 
-/* ---- one input ------------------------------------------------------------------------------------------------------ */
+/* ---- one input --------------------------------------------------------------------------------------------------- */
 
 typedef struct Map {
     Act f;
@@ -106,7 +106,7 @@ void V(fill)(Tensor y, float value)
     threads_for(shape_count(y.shape), GRAIN, fill_range, &(Map){.a = value, .y = y});
 }
 
-/* ---- conversions ---------------------------------------------------------------------------------------------------- */
+/* ---- conversions ------------------------------------------------------------------------------------------------- */
 
 static void convert_range(void *ctx, int64_t from, int64_t to)
 {
@@ -130,7 +130,7 @@ void V(cast)(Tensor x, Tensor y)
     V(convert)(y.type, y.data, x.type, x.data, shape_count(x.shape));
 }
 
-/* ---- after a product ------------------------------------------------------------------------------------------------ */
+/* ---- after a product --------------------------------------------------------------------------------------------- */
 
 typedef struct Finish {
     Tensor y;
@@ -172,7 +172,7 @@ void V(finish)(Tensor y, const float *bias, const void *r, Act act)
     threads_for(rows, GRAIN / 4 / MAX(C, 1) + 1, finish_rows, &(Finish){y, bias, r, act, C});
 }
 
-/* ---- two inputs, broadcast ------------------------------------------------------------------------------------------ */
+/* ---- two inputs, broadcast --------------------------------------------------------------------------------------- */
 
 /* The axes of y after merging: at each step of axis i, a and b move by sa[i] and sb[i] elements (0: repeated). The last
  * axis therefore has steps of 0 or 1. */
@@ -225,8 +225,10 @@ static void pair_row(Binary f, const float *a, int64_t sa, const float *b, int64
     }
 }
 
-/* Short rows ([pixels, 3] with [3], or with [pixels, 1]): the last two axes are spread out into a buffer and joined at once. */
-static const float *spread(DType t, const void *p, int64_t at, int64_t rows, int64_t inner, int64_t row, int64_t col, float *buf)
+/* Short rows ([pixels, 3] with [3], or with [pixels, 1]): the last two axes are spread out into a buffer and joined at
+ * once. */
+static const float *spread(DType t, const void *p, int64_t at, int64_t rows, int64_t inner, int64_t row, int64_t col,
+                           float *buf)
 {
     if (col == 1 && row == inner) return row_in(t, p, at, rows * inner, buf);
     float *to = buf;
@@ -247,8 +249,10 @@ static void pair_blocks(void *ctx, int64_t from, int64_t to)
     int r = p->n - 2, c = p->n - 1;
     float ba[CHUNK], bb[CHUNK], by[CHUNK];
     int64_t rows = p->d[r], most = CHUNK / p->inner;
-    for (int64_t unit = from; unit < to; unit++) { /* unit = an index of all axes before the last two, and a piece of rows */
-        int64_t first = unit % p->pieces * most, n = MIN(most, rows - first), outer = unit / p->pieces, ia = first * p->sa[r], ib = first * p->sb[r];
+    /* unit = an index of all axes before the last two, and a piece of rows */
+    for (int64_t unit = from; unit < to; unit++) {
+        int64_t first = unit % p->pieces * most, n = MIN(most, rows - first), outer = unit / p->pieces;
+        int64_t ia = first * p->sa[r], ib = first * p->sb[r];
         int64_t at = (outer * rows + first) * p->inner;
         for (int i = r - 1; i >= 0; i--) {
             ia += outer % p->d[i] * p->sa[i];

@@ -3,6 +3,7 @@
  * cpu loops: linear attention (DabFusion's spatial attention) and its gradient, a head of one sequence at a time.
  *   q' = scale softmax(q over channels), k' = softmax(k over tokens), context [d, e] = sum_n k'[n, d] v[n, e],
  *   out[n, e] = sum_d q'[n, d] context[d, e].
+ * The gradient is a small difference of large numbers, so there the products are f32 throughout.
  * The sequence is loaded once into dense f32 rows (in the second-level cache for up to some thousand tokens).
  */
 #include "backend/cpu/loops.h"
@@ -73,8 +74,8 @@ static void soften_k(const Linear *l, float *k, float *top, float *sum)
     }
 }
 
-/* Loads q, k, v and makes q', k' and the context. */
-static void prepare(const Linear *l, const Rows *r, int64_t o, int64_t i, int h)
+/* Loads q, k, v and makes q', k' and the context, by products in type t. */
+static void prepare(const Linear *l, const Rows *r, DType t, int64_t o, int64_t i, int h)
 {
     const AttentionArgs *a = l->a;
     int64_t D = l->D;
@@ -83,7 +84,7 @@ static void prepare(const Linear *l, const Rows *r, int64_t o, int64_t i, int h)
     load_rows(head_of(a, o, i, h, a->nk, a->v_pitch), a->v, 0, a->nk, a->dim, 1, r->v, D);
     soften_q(l, r->q);
     soften_k(l, r->k, r->ctx, r->ctx + D); /* the context comes after, so its place is free */
-    V(gemm)(D, D, a->nk, r->k, 1, D, r->v, D, r->ctx, D, false);
+    V(product)(t, D, D, a->nk, r->k, 1, D, r->v, D, r->ctx, D, false);
 }
 
 static void forward(void *ctx, int64_t from, int64_t to)
@@ -94,8 +95,8 @@ static void forward(void *ctx, int64_t from, int64_t to)
     for (int64_t unit = from; unit < to; unit++) {
         int h = (int)(unit % a->heads);
         int64_t i = unit / a->heads % a->inner, o = unit / a->heads / a->inner;
-        prepare(l, &r, o, i, h);
-        V(gemm)(a->nq, l->D, l->D, r.q, l->D, 1, r.ctx, l->D, r.out, l->D, false);
+        prepare(l, &r, a->type, o, i, h);
+        V(product)(l->a->type, a->nq, l->D, l->D, r.q, l->D, 1, r.ctx, l->D, r.out, l->D, false);
         store_rows(head_of(a, o, i, h, a->nq, a->out_pitch), a->out, 0, a->nq, a->dim, a->scale, r.out, l->D);
     }
 }
@@ -139,7 +140,7 @@ static void backward(void *ctx, int64_t from, int64_t to)
     for (int64_t unit = from; unit < to; unit++) {
         int h = (int)(unit % a->heads);
         int64_t i = unit / a->heads % a->inner, o = unit / a->heads / a->inner;
-        prepare(l, &r, o, i, h);
+        prepare(l, &r, JIG_F32, o, i, h);
         /* out = scale q' ctx: the scale goes to dout, which then serves all */
         load_rows(head_of(a, o, i, h, a->nq, a->out_pitch), a->dout, 0, n, a->dim, a->scale, r.out, D);
         turn_rows(r.ctx, D, D, (int)D, r.ctx_t, D);

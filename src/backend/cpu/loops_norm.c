@@ -2,10 +2,11 @@
  *
  * cpu loops: layer, RMS, group and batch norm (formulas: tensor/kernels.h).
  *
- * Two shapes of loop. "Lines": every row has its own statistics (N = 1, G = 1: layer and RMS norm). "Blocks": all others;
- * the N rows of one outer index are cut into blocks of about BLOCK elements, and the norm becomes per-channel maps
+ * Two shapes of loop. "Lines": every row has its own statistics (N = 1, G = 1: layer and RMS norm). "Blocks": all
+ * others; the N rows of one outer index are cut into blocks of about BLOCK elements, and the norm becomes per-channel
+ * maps, with coefficients made once a block:
  *   z = A x + B,   xhat = R x + T,   dx = P act'(z) dy + Q x + S
- * with coefficients made once a block. Rows of few channels are joined J at a time, so that the loops have length.
+ * Rows of few channels are joined J at a time, so that the loops have length.
  * Statistics: mean and squared deviation of a block by two passes over cached rows, blocks joined in f64 (Chan, Golub,
  * LeVeque 1979), so that large means cost no digits. All orders of addition depend on the shape alone.
  */
@@ -65,7 +66,7 @@ static void zero(float *v, int64_t n)
     memset(v, 0, sizeof(float) * (size_t)n);
 }
 
-/* ---- statistics ----------------------------------------------------------------------------------------------------- */
+/* ---- statistics -------------------------------------------------------------------------------------------------- */
 
 static void stats_blocks(void *ctx, int64_t from, int64_t to)
 {
@@ -74,7 +75,8 @@ static void stats_blocks(void *ctx, int64_t from, int64_t to)
     int64_t C = a->C, per = C / a->G;
     float *sums = cpu_scratch(SCRATCH_OWN, sizeof(float) * (size_t)s->W * 2), *mean = sums + s->W, buf[CHUNK];
     for (int64_t unit = from; unit < to; unit++) {
-        int64_t skip = unit % s->blocks * s->rows, rows = MIN(s->rows, a->N - skip), first = unit / s->blocks * a->N + skip;
+        int64_t skip = unit % s->blocks * s->rows, rows = MIN(s->rows, a->N - skip),
+                first = unit / s->blocks * a->N + skip;
         float *part = s->parts + unit * a->G * 2;
         zero(sums, s->W);
         zero(mean, s->W);
@@ -158,7 +160,7 @@ void V(norm_stats)(const NormArgs *a)
         for (int64_t g = 0; g < a->G; g++) join_blocks(&s, o, g);
 }
 
-/* ---- coefficients --------------------------------------------------------------------------------------------------- */
+/* ---- coefficients ------------------------------------------------------------------------------------------------ */
 
 typedef struct Coef { float *A, *B, *R, *T, *P, *Q, *S; } Coef; /* W floats each; P to S only with means */
 
@@ -175,7 +177,8 @@ static void coef_fill(const Norm *s, int64_t o, const Coef *k)
     int64_t C = a->C, per = C / a->G, mod = a->M ? o / (a->outer / a->M) * C : 0;
     for (int64_t c = 0; c < C; c++) {
         const float *stats = a->stats + (o * a->G + c / per) * 2;
-        float mean = a->rms ? 0 : stats[0], rstd = stats[1], gain = a->gamma ? a->gamma[c] : 1, add = a->beta ? a->beta[c] : 0;
+        float mean = a->rms ? 0 : stats[0], rstd = stats[1], gain = a->gamma ? a->gamma[c] : 1,
+              add = a->beta ? a->beta[c] : 0;
         if (a->M && a->scale) {
             float one = 1 + value_at(a->x.type, a->scale, mod + c);
             gain *= one;
@@ -204,7 +207,7 @@ static void coef_fill(const Norm *s, int64_t o, const Coef *k)
     }
 }
 
-/* ---- apply ---------------------------------------------------------------------------------------------------------- */
+/* ---- apply ------------------------------------------------------------------------------------------------------- */
 
 #define APPLY(F) SIMD for (int64_t i = 0; i < n; i++) y[i] = f_act(F, x[i] * A[i] + B[i]);
 
@@ -293,7 +296,7 @@ void V(norm_apply)(const NormArgs *a)
     threads_for(a->outer * s.blocks, BLOCK / (s.rows * a->C) + 1, apply_blocks, &s);
 }
 
-/* ---- gradients of blocks -------------------------------------------------------------------------------------------- */
+/* ---- gradients of blocks ----------------------------------------------------------------------------------------- */
 
 #define SUMS(F) \
     SIMD for (int64_t i = 0; i < n; i++) { \
@@ -388,7 +391,7 @@ static void group_means(const Norm *s, float *means)
         }
 }
 
-/* ---- gradients of lines --------------------------------------------------------------------------------------------- */
+/* ---- gradients of lines ------------------------------------------------------------------------------------------ */
 
 /* g = dy act'(z) and xhat of one row */
 #define LINE(F) \
@@ -397,8 +400,8 @@ static void group_means(const Norm *s, float *means)
         g[i] = dy[i] * f_act_grad(F, xhat[i] * gain[i] + add[i]); \
     }
 
-static void line_row(Act f, const float *x, const float *dy, float mean, float rstd, const float *gain, const float *add,
-                     float *xhat, float *g, int64_t n)
+static void line_row(Act f, const float *x, const float *dy, float mean, float rstd, const float *gain,
+                     const float *add, float *xhat, float *g, int64_t n)
 {
     EACH_NORM_ACT(f, LINE)
 }
@@ -408,8 +411,8 @@ static void line_fill(const NormArgs *a, int64_t o, Gain *k)
 {
     float *v = k->gain, *x = v + 4 * a->C, *dy = v + 5 * a->C;
     gain_fill(a, o, k);
-    line_row(a->act, x_in(a, o * a->C, a->C, x), row_in(a->x.type, a->dy, o * a->C, a->C, dy), a->rms ? 0 : a->stats[2 * o],
-             a->stats[2 * o + 1], k->gain, k->add, v + 2 * a->C, v + 3 * a->C, a->C);
+    line_row(a->act, x_in(a, o * a->C, a->C, x), row_in(a->x.type, a->dy, o * a->C, a->C, dy),
+             a->rms ? 0 : a->stats[2 * o], a->stats[2 * o + 1], k->gain, k->add, v + 2 * a->C, v + 3 * a->C, a->C);
 }
 
 static void grad_x_lines(void *ctx, int64_t from, int64_t to)
@@ -455,7 +458,7 @@ static void sums_lines(void *ctx, int64_t from, int64_t to)
     }
 }
 
-/* ---- entries -------------------------------------------------------------------------------------------------------- */
+/* ---- entries ----------------------------------------------------------------------------------------------------- */
 
 void V(norm_grad_params)(const NormArgs *a)
 {

@@ -2,19 +2,23 @@
  *
  * cpu loops: resizing and pooling of pictures [B, H, W, C].
  *
- * Resizing is separable: each output pixel along an axis is a weighted sum of up to four source pixels (Taps). Forward, a
- * thread makes whole output rows: source rows are blended into one f32 row, which is then blended along x. The gradient
- * does the same backwards for whole source rows, so no two threads write to one place.
+ * Resizing is separable: each output pixel along an axis is a weighted sum of up to four source pixels (Taps). Forward,
+ * a thread makes whole output rows: source rows are blended into one f32 row, which is then blended along x. The
+ * gradient does the same backwards for whole source rows, so no two threads write to one place.
  */
 #include "backend/cpu/loops.h"
 #include "backend/cpu/vec.h"
 
 #define GRAIN 16384
 
-/* ---- resize --------------------------------------------------------------------------------------------------------- */
+/* ---- resize ------------------------------------------------------------------------------------------------------ */
 
 typedef struct Tap { int64_t at; float w; } Tap;
-typedef struct Axis { int n; Tap *taps; int64_t *first; } Axis; /* n taps per output pixel, or (first) a varying number */
+typedef struct Axis {
+    int n;
+    Tap *taps;
+    int64_t *first;
+} Axis; /* n taps per output pixel, or (first) a varying number */
 
 static float cubic(float d) /* Keys' kernel, a = -0.75 */
 {
@@ -181,7 +185,7 @@ void V(resize_grad)(Tensor dy, Tensor dx, Resize mode, bool align)
     threads_for(in[0] * in[1], GRAIN / (in[2] * in[3]) + 1, scale_rows, &s);
 }
 
-/* ---- pool ----------------------------------------------------------------------------------------------------------- */
+/* ---- pool -------------------------------------------------------------------------------------------------------- */
 
 typedef struct Pool {
     Tensor x, y, dx; /* x also gives the size of the picture; y is dy in the gradient; dx F */
@@ -292,7 +296,8 @@ static void unpool_pictures(void *ctx, int64_t from, int64_t to)
 void V(pool_grad)(Tensor x, Tensor dy, Tensor dx, int size, int stride, int pad, bool max)
 {
     int64_t count = shape_count(dx.shape);
-    Tensor sum = {JIG_F32, dx.shape, dx.type == JIG_F32 ? dx.data : cpu_scratch(SCRATCH_Y, sizeof(float) * (size_t)MAX(count, 1))};
+    Tensor sum = {JIG_F32, dx.shape,
+                  dx.type == JIG_F32 ? dx.data : cpu_scratch(SCRATCH_Y, sizeof(float) * (size_t)MAX(count, 1))};
     V(fill)(sum, 0);
     Pool p = {x, dy, sum, size, stride, pad, max};
     p.x.shape = dx.shape; /* x may be left out when averaging */

@@ -135,7 +135,7 @@ void V(column_sums)(Tensor x, float *sums)
     reduce_axis(false, x, 1, V(rows)(&x), C, sums, SCRATCH_SHARED);
 }
 
-/* ---- sum of squares ------------------------------------------------------------------------------------------------- */
+/* ---- sum of squares ---------------------------------------------------------------------------------------------- */
 
 typedef struct Squares { const float *x; int64_t n; double *parts; } Squares;
 

@@ -2,8 +2,8 @@
  *
  * cpu loops: kernels that only move values: permute, copy_box, pad.
  *
- * All walk over whole rows (the longest run of neighbours that both sides have in common); only a permutation that moves
- * the last axis is done element by element, in tiles that fit the cache on both sides.
+ * All walk over whole rows (the longest run of neighbours that both sides have in common); only a permutation that
+ * moves the last axis is done element by element, in tiles that fit the cache on both sides.
  */
 #include "backend/cpu/loops.h"
 #include "backend/cpu/vec.h"
@@ -42,7 +42,7 @@ static void step(Odometer *o)
     }
 }
 
-/* ---- permute -------------------------------------------------------------------------------------------------------- */
+/* ---- permute ----------------------------------------------------------------------------------------------------- */
 
 /* The axes of y, merged; the step of each in x and y. */
 typedef struct Move {
@@ -108,8 +108,8 @@ static void copy_tiles(void *ctx, int64_t from, int64_t to)
     for (int64_t i = from; i < to; i++) {
         int64_t c = i % across * TILE, r = i / across % down * TILE;
         Odometer o = start(m->n, m->d, m->sx, m->sy, i / across / down);
-        transpose(m, m->x + (size_t)(o.x + r + c * m->col_sx) * m->size, m->y + (size_t)(o.y + r * m->row_sy + c) * m->size,
-                  MIN(TILE, m->rows - r), MIN(TILE, m->cols - c));
+        transpose(m, m->x + (size_t)(o.x + r + c * m->col_sx) * m->size,
+                  m->y + (size_t)(o.y + r * m->row_sy + c) * m->size, MIN(TILE, m->rows - r), MIN(TILE, m->cols - c));
     }
 }
 
@@ -135,7 +135,7 @@ void V(permute)(Tensor x, const int *axes, Tensor y)
     threads_for(count / m.rows / m.cols * tiles, GRAIN / TILE / TILE, copy_tiles, &m);
 }
 
-/* ---- boxes ---------------------------------------------------------------------------------------------------------- */
+/* ---- boxes ------------------------------------------------------------------------------------------------------- */
 
 typedef struct Box {
     const char *x;
@@ -232,9 +232,10 @@ void V(copy_box)(Tensor x, const int64_t *at_x, Tensor y, const int64_t *at_y, c
     threads_for(count / b.d[b.n - 1], GRAIN / b.d[b.n - 1] + 1, copy_runs, &b);
 }
 
-/* ---- pad ------------------------------------------------------------------------------------------------------------ */
+/* ---- pad --------------------------------------------------------------------------------------------------------- */
 
-/* from[axis][i]: where position i of the padded axis takes its value; -1: zero. Trailing axes without padding are one run. */
+/* from[axis][i]: where position i of the padded axis takes its value; -1: zero. Trailing axes without padding are one
+ * run. */
 typedef struct Padding {
     Tensor x, y; /* y is the padded one */
     int n;
@@ -322,7 +323,8 @@ void V(pad_grad)(Tensor dy, Tensor dx, const int64_t *lo, Pad mode)
         V(fill)(dx, 0);
         return;
     }
-    Tensor sum = {JIG_F32, dx.shape, dx.type == JIG_F32 ? dx.data : cpu_scratch(SCRATCH_Y, sizeof(float) * (size_t)count)};
+    Tensor sum = {JIG_F32, dx.shape,
+                  dx.type == JIG_F32 ? dx.data : cpu_scratch(SCRATCH_Y, sizeof(float) * (size_t)count)};
     V(fill)(sum, 0);
     Padding p = padding(sum, dy, lo, mode);
     bool whole = p.n > 0 && dy.shape.d[0] == dx.shape.d[0] && lo[0] == 0;

@@ -15,7 +15,7 @@ typedef struct Soft {
     bool log;
 } Soft;
 
-/* ---- rows ----------------------------------------------------------------------------------------------------------- */
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
 
 static float *own_row(int64_t n, int which)
 {
@@ -54,7 +54,8 @@ static void soft_rows_grad(void *ctx, int64_t from, int64_t to)
     int64_t n = s->N;
     float *by = own_row(n, 0), *bd = own_row(n, 1);
     for (int64_t row = from; row < to; row++) {
-        const float *y = row_in(s->y.type, s->y.data, row * n, n, by), *d = row_in(s->d.type, s->d.data, row * n, n, bd);
+        const float *y = row_in(s->y.type, s->y.data, row * n, n, by),
+                    *d = row_in(s->d.type, s->d.data, row * n, n, bd);
         float *dx = s->x.type == JIG_F32 ? (float *)s->x.data + row * n : bd, sum = 0;
         if (s->log) {
             _Pragma("omp simd reduction(+:sum)") for (int64_t i = 0; i < n; i++) sum += d[i];
@@ -67,7 +68,7 @@ static void soft_rows_grad(void *ctx, int64_t from, int64_t to)
     }
 }
 
-/* ---- columns -------------------------------------------------------------------------------------------------------- */
+/* ---- columns ----------------------------------------------------------------------------------------------------- */
 
 static void soft_columns(void *ctx, int64_t from, int64_t to)
 {
@@ -143,5 +144,6 @@ void V(softmax)(Tensor x, Tensor y, int64_t outer, int64_t N, int64_t inner, boo
 
 void V(softmax_grad)(Tensor y, Tensor dy, Tensor dx, int64_t outer, int64_t N, int64_t inner, bool log)
 {
-    run(&(Soft){.x = dx, .y = y, .d = dy, .N = N, .inner = inner, .log = log}, outer, soft_rows_grad, soft_columns_grad);
+    run(&(Soft){.x = dx, .y = y, .d = dy, .N = N, .inner = inner, .log = log}, outer, soft_rows_grad,
+        soft_columns_grad);
 }

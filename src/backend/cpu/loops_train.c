@@ -7,7 +7,7 @@
 
 #define GRAIN 16384
 
-/* ---- rotary positions ----------------------------------------------------------------------------------------------- */
+/* ---- rotary positions -------------------------------------------------------------------------------------------- */
 
 typedef struct Rope {
     Tensor x, y;
@@ -60,7 +60,7 @@ void V(rope)(Tensor x, Tensor y, const float *angle, int64_t outer, int64_t N, i
     threads_for(outer * N * inner, GRAIN / (heads * dim) + 1, rope_tokens, &r);
 }
 
-/* ---- embedding ------------------------------------------------------------------------------------------------------ */
+/* ---- embedding --------------------------------------------------------------------------------------------------- */
 
 typedef struct Look { Tensor table, ids, y; int64_t D; } Look;
 
@@ -90,7 +90,8 @@ static void look_up_grad(void *ctx, int64_t from, int64_t to)
     const Look *l = ctx;
     const int32_t *ids = l->ids.data;
     float *table = l->table.data, buf[CHUNK];
-    for (int64_t v = 0; v < l->table.shape.d[0]; v++) memset(table + v * l->D + from, 0, sizeof(float) * (size_t)(to - from));
+    for (int64_t v = 0; v < l->table.shape.d[0]; v++)
+        memset(table + v * l->D + from, 0, sizeof(float) * (size_t)(to - from));
     for (int64_t i = 0; i < shape_count(l->ids.shape); i++)
         for (int64_t c = from; c < to; c += CHUNK) {
             int64_t n = MIN(CHUNK, to - c);
@@ -105,7 +106,7 @@ void V(embedding_grad)(Tensor ids, Tensor dy, Tensor dtable)
     threads_for(dtable.shape.d[1], 64, look_up_grad, &(Look){dtable, ids, dy, dtable.shape.d[1]});
 }
 
-/* ---- optimizer ------------------------------------------------------------------------------------------------------ */
+/* ---- optimizer --------------------------------------------------------------------------------------------------- */
 
 typedef struct Adam { const AdamArgs *a; float rate, root; } Adam;
 
@@ -145,7 +146,7 @@ void V(ema)(int64_t n, float *ema, const float *w, float decay)
     threads_for(n, GRAIN, ema_range, &(Ema){ema, w, decay});
 }
 
-/* ---- noise ---------------------------------------------------------------------------------------------------------- */
+/* ---- noise ------------------------------------------------------------------------------------------------------- */
 
 void V(normal)(Tensor y, uint64_t seed, uint64_t stream, uint64_t position)
 {

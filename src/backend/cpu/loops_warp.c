@@ -3,8 +3,8 @@
  * cpu loops: bilinear sampling at given coordinates and its gradients. Edge rules and derivatives are PyTorch's
  * (grid_sample): clamped coordinates have slope 0, reflected ones the sign of their direction.
  *
- * The gradient by x scatters; there each thread owns a band of source rows and skips all else, so the order of additions to
- * a pixel is that of the grid, whatever the number of threads.
+ * The gradient by x scatters; there each thread owns a band of source rows and skips all else, so the order of
+ * additions to a pixel is that of the grid, whatever the number of threads.
  */
 #include "backend/cpu/loops.h"
 #include "backend/cpu/vec.h"
@@ -14,7 +14,7 @@
 /* A coordinate in pixels after the edge rule, and its derivative by the grid's coordinate. */
 typedef struct Coord { float at, slope; } Coord;
 
-/* Reflection, as often as needed, about the first and last pixel (align) or about the border half a pixel further out. */
+/* Reflection, as often as needed, about the first and last pixel (align) or the border half a pixel further out. */
 static Coord reflected(const WarpArgs *a, float x, float slope, float size)
 {
     float low = a->align ? 0 : -0.5f, span = a->align ? size - 1 : size, d = fabsf(x - low);
@@ -40,7 +40,7 @@ static inline Coord coordinate(const WarpArgs *a, float g, int64_t n)
     return (Coord){x, slope};
 }
 
-/* The four pixels around a point: place of channel 0, or -1 outside; weight; derivatives of the weight by x and by y. */
+/* The four pixels around a point: place of channel 0, or -1 outside; weight; its derivatives by x and by y. */
 typedef struct Corners { int64_t at[4], row[4]; float w[4], wx[4], wy[4]; bool all; } Corners;
 
 static inline int64_t below(float x) /* floor, of numbers that an int32_t holds */
@@ -69,7 +69,7 @@ static inline void corners(const WarpArgs *a, const Shape *s, int64_t b, const f
     }
 }
 
-/* ---- forward -------------------------------------------------------------------------------------------------------- */
+/* ---- forward ----------------------------------------------------------------------------------------------------- */
 
 typedef struct Warp { const WarpArgs *a; int64_t C, per; int64_t bands; float *sums; } Warp;
 
@@ -135,7 +135,7 @@ void V(warp)(const WarpArgs *a)
     if (w.C * w.per > 0) threads_for(a->y.shape.d[0] * w.per, GRAIN / w.C + 1, sample_points, &w);
 }
 
-/* ---- gradient by x -------------------------------------------------------------------------------------------------- */
+/* ---- gradient by x ----------------------------------------------------------------------------------------------- */
 
 /* unit = (picture, band of its rows) */
 static void scatter_bands(void *ctx, int64_t from, int64_t to)
@@ -147,7 +147,8 @@ static void scatter_bands(void *ctx, int64_t from, int64_t to)
     float buf[CHUNK];
     Corners k;
     for (int64_t unit = from; unit < to; unit++) {
-        int64_t b = unit / w->bands, band = unit % w->bands, first = band * H / w->bands, end = (band + 1) * H / w->bands;
+        int64_t b = unit / w->bands, band = unit % w->bands, first = band * H / w->bands,
+                end = (band + 1) * H / w->bands;
         for (int64_t p = b * w->per; p < (b + 1) * w->per; p++) {
             corners(a, &a->dx.shape, b, grid + 2 * p, &k);
             for (int64_t c = 0; c < w->C; c += CHUNK) {
@@ -176,12 +177,13 @@ void V(warp_grad_x)(const WarpArgs *a)
     if (a->dx.type != JIG_F32) V(convert)(a->dx.type, a->dx.data, JIG_F32, w.sums, count);
 }
 
-/* ---- gradient by the grid ------------------------------------------------------------------------------------------- */
+/* ---- gradient by the grid ---------------------------------------------------------------------------------------- */
 
 INLINE float product(DType tx, DType ty, const void *x, int64_t at, const void *dy, int64_t from, int64_t C)
 {
     float sum = 0;
-    _Pragma("omp simd reduction(+:sum)") for (int64_t c = 0; c < C; c++) sum += value_at(tx, x, at + c) * value_at(ty, dy, from + c);
+    _Pragma("omp simd reduction(+:sum)") for (int64_t c = 0; c < C; c++)
+        sum += value_at(tx, x, at + c) * value_at(ty, dy, from + c);
     return sum;
 }
 

@@ -22,7 +22,8 @@ static inline int64_t padded(int64_t n)
 }
 
 /* to [n, width] = scale * tokens from..from+n */
-static inline void load_rows(Head h, const void *p, int64_t from, int64_t n, int dim, float scale, float *to, int64_t width)
+static inline void load_rows(Head h, const void *p, int64_t from, int64_t n, int dim, float scale, float *to,
+                             int64_t width)
 {
     /* Tokens lie far apart: fetch ahead, the next head of a short sequence, the next tokens of a long one. */
     int64_t ahead = n <= 128 ? dim : 12 * h.step;
@@ -52,7 +53,8 @@ static inline void turn_square(const float *in, int64_t in_row, int64_t count, f
     for (int s = 1; s < VN; s *= 2) { /* exchange the off-diagonal quarters of all 2s x 2s squares (Eklundh) */
         __mmask16 high = s == 1 ? 0xaaaa : s == 2 ? 0xcccc : s == 4 ? 0xf0f0 : 0xff00;
         __m512i low_from = _mm512_mask_add_epi32(lane, high, lane, _mm512_set1_epi32(16 - s));
-        __m512i high_from = _mm512_mask_add_epi32(_mm512_add_epi32(lane, _mm512_set1_epi32(s)), high, lane, _mm512_set1_epi32(16));
+        __m512i high_from =
+            _mm512_mask_add_epi32(_mm512_add_epi32(lane, _mm512_set1_epi32(s)), high, lane, _mm512_set1_epi32(16));
 #pragma GCC unroll 16
         for (int r = 0; r < VN; r++) {
             if (r & s) continue;

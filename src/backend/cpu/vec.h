@@ -3,8 +3,8 @@
  * vec: what the loops files share: vectors of the instruction set they are compiled for, rows of f32 or bf16, and the
  * mathematical functions in forms that compilers vectorise.
  *
- * Rows: kernels work on pieces of at most CHUNK elements in f32. A bf16 piece is converted to and from a small buffer that
- * stays in the first-level cache; an f32 piece is used where it lies.
+ * Rows: kernels work on pieces of at most CHUNK elements in f32. A bf16 piece is converted to and from a small buffer
+ * that stays in the first-level cache; an f32 piece is used where it lies.
  */
 #ifndef JIG_VEC_H
 #define JIG_VEC_H
@@ -73,7 +73,7 @@ INLINE float lanes_max(Vec v)
 #endif
 }
 
-/* ---- rows ----------------------------------------------------------------------------------------------------------- */
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
 
 #define CHUNK 1024
 
@@ -83,7 +83,7 @@ INLINE float bf16_value(uint16_t h)
     return v.f;
 }
 
-/* Round to nearest even. A NaN stays one: its rounding could only carry into the sign, so it is put right by a select. */
+/* Round to nearest even. A NaN stays one, by the select: rounding could carry it into the sign. */
 INLINE uint16_t bf16_bits(float x)
 {
     union { float f; uint32_t u; } v = {.f = x};
@@ -138,15 +138,15 @@ INLINE void row_out(DType t, void *p, int64_t at, int64_t n, const float *buf)
     if (t == JIG_BF16) bf16_narrow((uint16_t *)p + at, buf, n);
 }
 
-/* ---- functions ------------------------------------------------------------------------------------------------------ */
+/* ---- functions --------------------------------------------------------------------------------------------------- */
 
 #define LEAKY_SLOPE 0.1f
 #define SQRT_2_OVER_PI 0.7978845608028654f
 #define SQRT_HALF 0.7071067811865476f
 #define INV_SQRT_2PI 0.3989422804014327f
 
-/* exp(x) = 2^k exp(r), k = round(x / ln 2), |r| <= ln 2 / 2, exp(r) by its Taylor polynomial of degree 7: relative error
- * below 1e-7. Results below 1.7e-38 are 0; above the range infinity; NaN stays. */
+/* exp(x) = 2^k exp(r), k = round(x / ln 2), |r| <= ln 2 / 2, exp(r) by its Taylor polynomial of degree 7: relative
+ * error below 1e-7. Results below 1.7e-38 are 0; above the range infinity; NaN stays. */
 INLINE float f_exp(float x)
 {
     x = x < -87.3f ? -87.3f : x;

@@ -75,7 +75,7 @@ static void for_all_heads(const AttentionArgs *a, HeadFn *fn)
             }
 }
 
-/* ---- softmax attention ---------------------------------------------------------------------------------------------- */
+/* ---- softmax attention ------------------------------------------------------------------------------------------- */
 
 static bool visible(const Head *s, int64_t i, int64_t j)
 {
@@ -156,7 +156,7 @@ void ref_attention_grad(const AttentionArgs *a)
     for_all_heads(a, attend_grad);
 }
 
-/* ---- softmax over [outer, N, inner] --------------------------------------------------------------------------------- */
+/* ---- softmax over [outer, N, inner] ------------------------------------------------------------------------------ */
 
 static void softmax_line(float *x, int64_t n, int64_t step, bool log)
 {
@@ -194,7 +194,7 @@ void ref_softmax_grad(Tensor y, Tensor dy, Tensor dx, int64_t outer, int64_t N, 
     mem_free(v);
 }
 
-/* ---- linear attention ----------------------------------------------------------------------------------------------- */
+/* ---- linear attention -------------------------------------------------------------------------------------------- */
 
 /* q becomes scale * softmax over dim, k softmax over tokens; returns the context [dim, dim] = k^T v. */
 static float *context(Head *s)

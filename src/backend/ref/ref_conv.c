@@ -3,9 +3,9 @@
  * ref: convolution and its gradients, plain and transposed.
  *
  * A convolution links a wide side (x of a plain one) and a narrow side (y of a plain one): narrow position o and tap k
- * meet wide position o*stride - pad_lo + k*dilation. Weights are always [narrow channels, wide channels / groups, taps].
- * A transposed convolution has x narrow and y wide. So three loops do everything: wide to narrow (forward; gradient of a
- * transposed one), narrow to wide (the other way round), and both to weights.
+ * meet wide position o*stride - pad_lo + k*dilation. Weights are always [narrow channels, wide channels / groups,
+ * taps]. A transposed convolution has x narrow and y wide. So three loops do everything: wide to narrow (forward;
+ * gradient of a transposed one), narrow to wide (the other way round), and both to weights.
  */
 #include "backend/ref/ref_internal.h"
 

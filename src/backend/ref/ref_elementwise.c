@@ -140,5 +140,6 @@ void ref_cast(Tensor x, Tensor y)
 
 void ref_fill(Tensor y, float value)
 {
-    for (int64_t i = 0; i < shape_count(y.shape); i++) tensor_convert(y.type, (char *)y.data + i * (int64_t)dtype_size(y.type), JIG_F32, &value, 1);
+    for (int64_t i = 0; i < shape_count(y.shape); i++)
+        tensor_convert(y.type, (char *)y.data + i * (int64_t)dtype_size(y.type), JIG_F32, &value, 1);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ref: the kernel table of tensor/kernels.h as plain loops, one thread, no library. It is the oracle that other backends
- * are compared with: each function is the formula of the header, written down. Values are read as f32 whatever their
- * type, sums are f32 or wider, results are rounded once on writing.
+ * ref: the kernel table of tensor/kernels.h as plain loops, one thread, no library. It is the oracle that other
+ * backends are compared with: each function is the formula of the header, written down. Values are read as f32 whatever
+ * their type, sums are f32 or wider, results are rounded once on writing.
  */
 #ifndef JIG_REF_INTERNAL_H
 #define JIG_REF_INTERNAL_H

@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-/* ---- resize --------------------------------------------------------------------------------------------------------- */
+/* ---- resize ------------------------------------------------------------------------------------------------------ */
 
 typedef struct Taps { int n; int64_t at[4]; float w[4]; } Taps;
 
@@ -77,7 +77,7 @@ void ref_resize_grad(Tensor dy, Tensor dx, Resize mode, bool align)
     ref_store(to, dx.type, dx.data, shape_count(dx.shape));
 }
 
-/* ---- pool ----------------------------------------------------------------------------------------------------------- */
+/* ---- pool -------------------------------------------------------------------------------------------------------- */
 
 typedef struct Window { int64_t y0, y1, x0, x1; } Window; /* clipped to the picture */
 
@@ -143,7 +143,7 @@ void ref_pool_grad(Tensor x, Tensor dy, Tensor dx, int size, int stride, int pad
     ref_store(sums, dx.type, dx.data, shape_count(dx.shape));
 }
 
-/* ---- warp ----------------------------------------------------------------------------------------------------------- */
+/* ---- warp -------------------------------------------------------------------------------------------------------- */
 
 /* One coordinate in pixels after the edge rule, and its derivative by the grid's coordinate. */
 typedef struct Coord { float at, slope; } Coord;

@@ -103,9 +103,10 @@ static int option(jig_job *job, const char *command, int argc, char **argv, int 
     bool lng = arg[1] == '-';
     const char *name = arg + (lng ? 2 : 1);
     size_t len = lng ? strcspn(name, "=") : 1;
-    bool config = lng && len == 6 && !strncmp(name, "config", 6);
     jig_option_info o = {0};
-    if (!config && !find_option(command, name, len, lng ? 0 : arg[1], &o)) {
+    bool known = find_option(command, name, len, lng ? 0 : arg[1], &o); /* `jig net` has a --config of its own */
+    bool config = !known && lng && len == 6 && !strncmp(name, "config", 6);
+    if (!config && !known) {
         if (lng && !strncmp(name, "no-", 3) && find_option(command, name + 3, strlen(name + 3), 0, &o) && o.is_flag)
             return jig_job_set(job, o.name, "false", e);
         return unknown(command, arg, e);

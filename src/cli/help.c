@@ -43,12 +43,15 @@ bool help_command(const char *command)
     }
     printf("jig %s %s [options]\n\n%s\n\n", c.name, c.arguments, c.details ? c.details : c.summary);
     jig_option_info o;
-    for (int i = 0; jig_command_option(command, i, &o); i++)
+    bool own_config = false;
+    for (int i = 0; jig_command_option(command, i, &o); i++) {
         print_option(&o);
+        own_config = own_config || !strcmp(o.name, "config");
+    }
     puts("  -q, --quiet                  only errors\n"
          "  -v, --verbose                say more\n"
-         "      --json                   result, progress and log as JSON\n"
-         "      --config FILE            options from a JSON file; flags after it win");
+         "      --json                   result, progress and log as JSON");
+    if (!own_config) puts("      --config FILE            options from a JSON file; flags after it win");
     return true;
 }
 

@@ -31,6 +31,14 @@ float *params_grads(ParamSet *ps);
 /* Reads a safetensors file into the set (converting), or maps it (constant, no copy) when map is true. ALL mismatches (missing,
  * unexpected, wrong shape, not a float type) are listed in one message. prefix: names in the file begin with it ("" = none). */
 bool params_load(ParamSet *ps, const SafeTensors *st, const char *prefix, bool map, Err *e);
+/* Tensors of published files that a network does not read (a head, a counter): names, after the prefix, that match a
+ * pattern with * and ?. params_load passes over them. */
+void   params_ignore(ParamSet *ps, const char *pattern);
+/* The parameter may also stand in the file under other names: one name, or (a fused projection stored in parts) several
+ * whose rows follow each other. Tried when its own name is absent. */
+void   params_alias(ParamSet *ps, const char *name, int n, const char *const *others);
+/* What stands before the names in a file: found by the first parameter that the file holds ("" when it holds none). */
+const char *params_prefix(const ParamSet *ps, const SafeTensors *st, Arena *a);
 /* Writes values (or `values` in the same layout, e.g. an EMA) as F32 or BF16. */
 bool params_save(const ParamSet *ps, const float *values, const char *path, DType type, const MetaPair *meta, int n_meta, Err *e);
 
@@ -54,5 +62,63 @@ Node *nn_conv(Graph *g, const Conv *c, Node *x);
 Node *nn_norm(Graph *g, const Norm *n, Node *x, Act act);
 Node *nn_norm_mod(Graph *g, const Norm *n, Node *x, Node *scale, Node *shift, Act act); /* scale, shift [B, C] */
 Node *nn_embedding(Graph *g, const Embedding *e, Node *ids);
+
+/* ---- networks that run alone (net_alone.c): `jig net` --------------------------------------------------------------------
+ * A NetClass describes a network under its published names, so that anyone can compare it with a reference: its
+ * configuration, the tensors that go in and come out in the reference's layouts. A folder adds a network by one row in
+ * its NetList; the API collects the lists. */
+typedef enum NetLayout {
+    NET_PLAIN,         /* the same outside and inside: [B, N, D], [B, H, W, C], [B] */
+    NET_CHANNELS_FIRST /* outside [B, C, ...], inside [B, ..., C] */
+} NetLayout;
+
+typedef struct NetInput {
+    const char *name, *shape; /* "[B, 3, H, W]", outside: fixes the number of axes; shown by help and in messages */
+    DType type;               /* JIG_F32 or JIG_BF16: given in F32, or in the graph's compute type; JIG_I32, JIG_U8 */
+    NetLayout layout;
+    bool optional;
+} NetInput;
+
+typedef struct NetIo NetIo;
+/* For build: an input channels last, NULL for an optional one that is not given; and a result with its layout outside. */
+Node *net_in(NetIo *io, const char *name);
+void  net_out(NetIo *io, const char *name, Node *n, NetLayout layout);
+
+typedef struct NetClass {
+    const char *name, *summary; /* "folder.network" */
+    OptTable config;            /* of the struct that create gets; names as in published configuration files */
+    size_t config_size;
+    const char *section;        /* object of a published file that holds the configuration; NULL: the file itself */
+    const char *unused;         /* keys of published files that change nothing here, separated by spaces; may be NULL */
+    const NetInput *inputs;
+    int n_inputs;
+    void *(*create)(const void *config, ParamSet *ps, Err *e); /* NULL and a message for sizes that cannot be */
+    void (*destroy)(void *net);                                 /* takes NULL */
+    void (*build)(Graph *g, const void *net, NetIo *io);
+    Shape (*typical)(const void *config, int input);            /* outside, in the published use: for memory and speed */
+} NetClass;
+typedef struct NetList { const NetClass *const *rows; int n; } NetList;
+
+/* Numbers of a list option: "2-2-6-2" (in JSON also [2, 2, 6, 2]), each within lo..hi; how many, at most max; 0 and a
+ * message otherwise. */
+int net_numbers(const char *name, const char *text, int64_t lo, int64_t hi, int64_t *out, int max, Err *e);
+
+typedef struct NetAlone NetAlone;
+/* json: the configuration, or NULL for the published one; `weights`, if not NULL: its metadata may hold the configuration,
+ * which json overrides. Parameters are made, not yet filled. */
+NetAlone *net_create(const NetClass *c, const char *json, const SafeTensors *weights, Err *e);
+void net_destroy(NetAlone *n);
+ParamSet *net_params(NetAlone *n);
+const void *net_config(const NetAlone *n);
+/* weights NULL: first values by `seed`. grad: room for gradients. The file must stay open. */
+bool net_fill(NetAlone *n, const SafeTensors *weights, const char *prefix, bool grad, uint64_t seed, Err *e);
+/* Builds and plans for the shapes of `in` (NULL: the typical ones). With grad, the loss whose gradients are taken is the
+ * sum over results of result * in["grad:RESULT"] (1 where that is absent). */
+bool net_plan(NetAlone *n, const Device *device, DType compute, const SafeTensors *in, bool grad, Err *e);
+bool net_set(NetAlone *n, const SafeTensors *in, Err *e); /* NULL: all inputs 0 */
+bool net_run(NetAlone *n, Err *e);
+Graph *net_graph(NetAlone *n);
+/* Results in F32, and with grad "grad:INPUT" and "grad:PARAMETER", in the reference's layouts. The caller's arena. */
+NamedTensor *net_results(NetAlone *n, Arena *a, int *count);
 
 #endif

@@ -8,17 +8,20 @@
 #include "nn/nn.h"
 
 #include <assert.h>
+#include <fnmatch.h>
 #include <math.h>
 #include <string.h>
 
-enum { LISTED = 10 };
+enum { LISTED = 10, MAX_PARTS = 4 };
 
 typedef struct Entry {
     Param p;
     Init init;
     double fan_in;
     int64_t at; /* in the block */
-    void *own;  /* converted copy of a mapped value */
+    void *own;  /* converted or joined copy of a mapped value */
+    const char *parts[MAX_PARTS]; /* other names in files */
+    int n_parts;
 } Entry;
 
 struct ParamSet {
@@ -27,6 +30,8 @@ struct ParamSet {
     int n, cap;
     int64_t size;
     float *block, *grads;
+    const char **ignored; /* patterns */
+    int n_ignored;
 };
 
 ParamSet *params_create(void)
@@ -41,6 +46,7 @@ void params_destroy(ParamSet *ps)
     if (!ps) return;
     for (int i = 0; i < ps->n; i++) mem_free(ps->entries[i]->own);
     mem_free(ps->entries);
+    mem_free(ps->ignored);
     mem_free(ps->block);
     mem_free(ps->grads);
     arena_destroy(ps->mem);
@@ -67,11 +73,31 @@ Param *params_add(ParamSet *ps, const char *name, Shape s, Init init, double fan
     return &entry->p;
 }
 
-Param *params_find(const ParamSet *ps, const char *name)
+static Entry *find(const ParamSet *ps, const char *name)
 {
     for (int i = 0; i < ps->n; i++)
-        if (!strcmp(ps->entries[i]->p.name, name)) return &ps->entries[i]->p;
+        if (!strcmp(ps->entries[i]->p.name, name)) return ps->entries[i];
     return NULL;
+}
+
+Param *params_find(const ParamSet *ps, const char *name)
+{
+    Entry *entry = find(ps, name);
+    return entry ? &entry->p : NULL;
+}
+
+void params_ignore(ParamSet *ps, const char *pattern)
+{
+    ps->ignored = mem_resize(ps->ignored, (size_t)(ps->n_ignored + 1) * sizeof *ps->ignored);
+    ps->ignored[ps->n_ignored++] = arena_strdup(ps->mem, pattern);
+}
+
+void params_alias(ParamSet *ps, const char *name, int n, const char *const *others)
+{
+    Entry *entry = find(ps, name);
+    assert(entry && n >= 1 && n <= MAX_PARTS && !entry->n_parts);
+    for (int i = 0; i < n; i++) entry->parts[i] = arena_strdup(ps->mem, others[i]);
+    entry->n_parts = n;
 }
 
 int params_count(const ParamSet *ps)
@@ -174,48 +200,105 @@ static bool is_float(DType t)
     return t == JIG_F32 || t == JIG_BF16 || t == JIG_F16;
 }
 
-/* The name in the set of a tensor in the file; NULL when it is none of ours. Batch norm's counter is of no use to
- * anyone. */
-static const char *our_name(const char *in_file, const char *prefix)
+/* What stands in the file for one parameter: a tensor of its name, or the tensors of its other names. */
+typedef struct Found {
+    int n;
+    Tensor t[MAX_PARTS];
+} Found;
+
+static bool look_up(const SafeTensors *st, const char *prefix, const char *name, Tensor *t)
 {
-    size_t n = strlen(prefix);
-    return strncmp(in_file, prefix, n) || text_ends_with(in_file, "num_batches_tracked") ? NULL : in_file + n;
+    char full[512];
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    return safetensors_find(st, full, t);
+}
+
+static Found look_for(const Entry *en, const SafeTensors *st, const char *prefix)
+{
+    Found f = {.n = 1};
+    if (look_up(st, prefix, en->p.name, &f.t[0])) return f;
+    for (f.n = 0; f.n < en->n_parts; f.n++)
+        if (!look_up(st, prefix, en->parts[f.n], &f.t[f.n])) return (Found){0};
+    return f;
+}
+
+/* The shape of the parts laid one after the other along the first axis. */
+static Shape joined(const Found *f)
+{
+    Shape s = f->t[0].shape;
+    for (int i = 1; i < f->n; i++) {
+        Shape rest = f->t[i].shape;
+        if (s.n == 0 || rest.n != s.n) return rest;
+        int64_t rows = rest.d[0];
+        rest.d[0] = s.d[0];
+        if (!shape_equal(rest, s)) return f->t[i].shape;
+        s.d[0] += rows;
+    }
+    return s;
+}
+
+/* A tensor of the file that no parameter is to be read from. Batch norm's counter is of no use to anyone. */
+static bool unexpected(const ParamSet *ps, const char *name)
+{
+    if (text_ends_with(name, "num_batches_tracked") || find(ps, name)) return false;
+    for (int i = 0; i < ps->n_ignored; i++)
+        if (!fnmatch(ps->ignored[i], name, 0)) return false;
+    for (int i = 0; i < ps->n; i++)
+        for (int k = 0; k < ps->entries[i]->n_parts; k++)
+            if (!strcmp(ps->entries[i]->parts[k], name)) return false;
+    return true;
 }
 
 static void compare(const ParamSet *ps, const SafeTensors *st, const char *prefix, Mismatches *m)
 {
-    char want[96], got[96], name[512];
+    char want[96], got[96];
     for (int i = 0; i < ps->n; i++) {
         const Param *p = &ps->entries[i]->p;
-        Tensor t;
-        snprintf(name, sizeof name, "%s%s", prefix, p->name);
-        if (!safetensors_find(st, name, &t))
-            mismatch(m, "%s is missing", name);
-        else if (!shape_equal(t.shape, p->value.shape))
-            mismatch(m, "%s is %s, expected %s", name, shape_text(t.shape, got), shape_text(p->value.shape, want));
-        else if (!is_float(t.type))
-            mismatch(m, "%s is %s, expected F32, BF16 or F16", name, dtype_name(t.type));
+        Found f = look_for(ps->entries[i], st, prefix);
+        Shape shape = f.n ? joined(&f) : (Shape){0};
+        bool floats = true;
+        for (int k = 0; k < f.n; k++) floats = floats && is_float(f.t[k].type);
+        if (!f.n)
+            mismatch(m, "%s%s is missing", prefix, p->name);
+        else if (!shape_equal(shape, p->value.shape))
+            mismatch(m, "%s%s is %s, expected %s", prefix, p->name, shape_text(shape, got),
+                     shape_text(p->value.shape, want));
+        else if (!floats)
+            mismatch(m, "%s%s is %s, expected F32, BF16 or F16", prefix, p->name, dtype_name(f.t[0].type));
     }
+    size_t skip = strlen(prefix);
     for (int i = 0; i < safetensors_count(st); i++) {
-        const char *ours = our_name(safetensors_name(st, i), prefix);
-        if (ours && !params_find(ps, ours)) mismatch(m, "%s is not expected", safetensors_name(st, i));
+        const char *name = safetensors_name(st, i);
+        if (!strncmp(name, prefix, skip) && unexpected(ps, name + skip)) mismatch(m, "%s is not expected", name);
+    }
+}
+
+static void convert_parts(DType type, void *to, const Found *f)
+{
+    for (int i = 0; i < f->n; i++) {
+        int64_t count = shape_count(f->t[i].shape);
+        tensor_convert(type, to, f->t[i].type, f->t[i].data, count);
+        to = (char *)to + (size_t)count * dtype_size(type);
     }
 }
 
 /* Points the parameter into the file where it can be used there, else at a copy that the set owns. */
-static bool map_value(Entry *en, Tensor t, Err *e)
+static bool map_value(Entry *en, const Found *f, Err *e)
 {
-    bool usable = t.type != JIG_F16 && (uintptr_t)t.data % dtype_size(t.type) == 0;
+    Tensor t = f->t[0];
+    bool usable = f->n == 1 && t.type != JIG_F16 && (uintptr_t)t.data % dtype_size(t.type) == 0;
     DType type = t.type == JIG_F16 ? JIG_F32 : t.type;
-    size_t count = (size_t)shape_count(t.shape), bytes;
+    for (int i = 1; i < f->n; i++)
+        if (f->t[i].type != type) type = JIG_F32;
+    size_t count = (size_t)shape_count(en->p.value.shape), bytes;
     mem_free(en->own);
     en->own = NULL;
     if (!usable) {
         if (!mem_product(&bytes, 2, count, dtype_size(type)) || !(en->own = mem_try(bytes)))
             return err_set(e, "memory for %s (%zu values) cannot be had", en->p.name, count);
-        tensor_convert(type, en->own, t.type, t.data, (int64_t)count);
+        convert_parts(type, en->own, f);
     }
-    en->p.value = (Tensor){type, t.shape, usable ? t.data : en->own};
+    en->p.value = (Tensor){type, en->p.value.shape, usable ? t.data : en->own};
     en->p.trainable = false;
     en->p.grad = NULL;
     return true;
@@ -224,7 +307,6 @@ static bool map_value(Entry *en, Tensor t, Err *e)
 bool params_load(ParamSet *ps, const SafeTensors *st, const char *prefix, bool map, Err *e)
 {
     Mismatches m = {0};
-    char name[512];
     compare(ps, st, prefix, &m);
     if (m.n) {
         err_set(e, "%d tensor%s of the file do%s not fit the network:%s%s", m.n, m.n == 1 ? "" : "s",
@@ -235,13 +317,32 @@ bool params_load(ParamSet *ps, const SafeTensors *st, const char *prefix, bool m
     if (!map && !ps->block && !make_block(ps, false, e)) return false;
     for (int i = 0; i < ps->n; i++) {
         Entry *en = ps->entries[i];
-        Tensor t;
-        snprintf(name, sizeof name, "%s%s", prefix, en->p.name);
-        safetensors_find(st, name, &t);
-        if (!map) tensor_convert(JIG_F32, en->p.value.data, t.type, t.data, shape_count(t.shape));
-        else if (!map_value(en, t, e)) return false;
+        Found f = look_for(en, st, prefix);
+        if (!map) convert_parts(JIG_F32, en->p.value.data, &f);
+        else if (!map_value(en, &f, e)) return false;
     }
     return true;
+}
+
+const char *params_prefix(const ParamSet *ps, const SafeTensors *st, Arena *a)
+{
+    for (int i = 0; i < ps->n; i++) {
+        const Entry *en = ps->entries[i];
+        for (int k = -1; k < en->n_parts; k++) {
+            const char *name = k < 0 ? en->p.name : en->parts[k];
+            size_t tail = strlen(name);
+            for (int j = 0; j < safetensors_count(st); j++) {
+                const char *full = safetensors_name(st, j);
+                size_t n = strlen(full);
+                bool ends = n >= tail && !strcmp(full + n - tail, name) && (n == tail || full[n - tail - 1] == '.');
+                if (!ends) continue;
+                char *prefix = arena_strdup(a, full);
+                prefix[n - tail] = 0;
+                return prefix;
+            }
+        }
+    }
+    return "";
 }
 
 bool params_save(const ParamSet *ps, const float *values, const char *path, DType type, const MetaPair *meta,

@@ -262,4 +262,7 @@ const MotionConfig *motion_runner_config(const MotionRunner *m);
  * repeated exactly. The root goes on from the known rows; without them it begins at 0. */
 bool motion_runner_sample(MotionRunner *m, const MotionWindow *w, float *out, const Progress *p, Err *e);
 
+/* All five for `jig net` (articulated_nets.c). */
+extern const NetList articulated_nets;
+
 #endif

@@ -41,4 +41,7 @@ void lfae_generator_destroy(LfaeGenerator *net);
  * train: batch statistics instead of the stored ones. */
 Node *lfae_generator(Graph *g, const LfaeGenerator *net, Node *picture, Node *flow, Node *occlusion, bool train);
 
+/* For `jig net` (dabfusion_nets.c). */
+extern const NetList dabfusion_nets;
+
 #endif

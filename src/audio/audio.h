@@ -37,9 +37,16 @@ void audio_stft_power(int n_fft, int hop, AudioPad pad, const float *x, int64_t 
 void audio_rms(const float *x, int64_t n, int frame, int hop, float *rms); /* [T], frames centred, zeros outside */
 float audio_centroid(const float *power, int n_fft, double rate); /* Hz, weighted by magnitude; 0 for silence */
 
-/* ---- resampling (resample.c): libsoxr ------------------------------------------------------------------------------
- * *out has round(n * to / from) samples and is the caller's (mem_free). Rates 1,000 to 768,000 Hz. */
+/* ---- resampling (resample.c, sinc_resample.c) ----------------------------------------------------------------------
+ * libsoxr. *out has round(n * to / from) samples and is the caller's (mem_free). Rates 1,000 to 768,000 Hz. */
 bool audio_resample(const float *x, int64_t n, double from, double to, float **out, int64_t *n_out, Err *e);
+/* What librosa.load and librosa.resample give (soxr_hq): the same, with ceil(n * to / from) samples. */
+bool audio_resample_librosa(const float *x, int64_t n, double from, double to, float **out, int64_t *n_out, Err *e);
+/* What torchaudio.functional.resample gives, samples first .. first+count-1 of audio_sinc_length(n, from, to), zeros
+ * outside. x: every stride-th value (stride 2: the first channel of stereo). */
+int64_t audio_sinc_length(int64_t n, int from, int to); /* ceil(n * to / from) */
+bool audio_sinc_resample(const float *x, int stride, int64_t n, int from, int to, int64_t first, int64_t count, float *out,
+    Err *e);
 
 /* ---- mel bands (mel.c) ---------------------------------------------------------------------------------------------
  * Triangles between bands+2 points equally spaced in mel from lo to hi.
@@ -60,12 +67,103 @@ void audio_mel_apply(const AudioMel *m, const float *power, float *out); /* [n_f
 /* Mel power of the whole song, [T, bands], without keeping the spectrum. */
 void audio_mel_spectrogram(const AudioMel *m, int hop, AudioPad pad, const float *x, int64_t n, float *out);
 
-/* ---- onset strength (onset.c) --------------------------------------------------------------------------------------
- * librosa.onset.onset_strength (0.11) with its defaults: STFT 2048 / 512, zero padding, 128 Slaney bands 0..rate/2,
- * dB = 10 log10(max(S, 1e-10)) floored 80 under the maximum, positive part of the difference to the frame before, mean
- * or median over bands, moved 3 frames later. out: [1 + n/512]. */
+/* ---- librosa's features (onset_strength.c, librosa_beat.c, mfcc.c, chroma.c) ----------------------------------------
+ * librosa 0.11 with its defaults: STFT 2048 / 512, zero padding, T = 1 + n/512 frames. Inputs of models trained on them;
+ * equal within the tolerances of tests/audio/test_features.c. Samples are finite. */
+enum { LIBROSA_FFT = 2048, LIBROSA_HOP = 512, LIBROSA_MELS = 128, AUDIO_PITCHES = 12 };
+
+/* In place: 10 log10(max(v, 1e-10)), and with range > 0 no less than the largest minus range (power_to_db, top_db). */
+void audio_power_to_db(float *v, int64_t n, float range);
+/* power_to_db(melspectrogram): 128 Slaney bands 0..rate/2, floored 80 dB under the largest. db: [T, 128] */
+void audio_librosa_mel(const float *x, int64_t n, double rate, float *db);
+/* onset_strength from that: positive part of the difference to the frame before, mean or median over bands, moved 3
+ * frames later. out: [T] */
 typedef enum AudioMerge { AUDIO_MERGE_MEAN, AUDIO_MERGE_MEDIAN } AudioMerge;
-void audio_onset_strength(const float *x, int64_t n, double rate, AudioMerge merge, float *out);
+void audio_librosa_onset(const float *db, int64_t frames, AudioMerge merge, float *out);
+void audio_onset_strength(const float *x, int64_t n, double rate, AudioMerge merge, float *out); /* both steps */
+/* onset_detect from the mean strength: frames of onsets, rising; room for n. Returns their number. */
+int64_t audio_onset_peaks(const float *strength, int64_t n, double rate, int64_t *frames);
+/* feature.tempo from a strength, beats a minute; 0 for none. start_bpm: 120 unless the tempo is known. */
+double audio_librosa_tempo(const float *strength, int64_t n, double rate, double start_bpm);
+/* beat_track from the median strength: frames of beats, rising (frame / rate * 512 seconds); room for n. Returns their
+ * number. Without any strength none, and tempo 0. */
+int64_t audio_librosa_beats(const float *strength, int64_t n, double rate, double start_bpm, double *tempo, int64_t *frames);
+/* mfcc from the mel: orthonormal DCT-II over bands. out: [T, coefficients], coefficients 1..128 */
+void audio_librosa_mfcc(const float *db, int64_t frames, int coefficients, float *out);
+/* filters.chroma(sr=rate, n_fft=2048, tuning=0): [12, 1025], row 0 = C */
+void audio_chroma_bank(double rate, float *bank);
+/* chroma_stft(tuning=0, norm=None): [T, 12] */
+void audio_chroma(const float *x, int64_t n, double rate, float *out);
+/* In place: shares in five steps, smoothed over 43 frames, each frame of length 1 (0 in long silence). */
+void audio_chroma_to_cens(float *chroma, int64_t frames);
+
+/* ---- beats as models are told of them (beat_rows.c) ----------------------------------------------------------------
+ * DabFusion: flags[i] = 1 for i = round((beat - start) * fps) (half to even) within 0..frames-1, else 0. */
+void audio_beat_flags(const double *beats, int n, double start, double fps, int frames, float *flags);
+
+/* ---- what each system hears (dance_features.c, clap_input.c, wav2clip_input.c, wav2vec2_input.c, log_mel.c) --------
+ * MuseDance (its specification, section 3.1): 35 numbers a frame, 30 frames a second. *rows [*frames, 35] is the caller's
+ * (mem_free). start_bpm 10..1000, 120 when the tempo is not known. */
+enum {
+    DANCE_RATE = 15360,
+    DANCE_MFCCS = 20,
+    DANCE_ONSET = 0,      /* onset strength, mean of bands */
+    DANCE_MFCC = 1,       /* 20 */
+    DANCE_CHROMA = 21,    /* 12, CENS */
+    DANCE_ONSET_MARK = 33, /* 1 where librosa's onset_detect says so */
+    DANCE_BEAT_MARK = 34, /* 1 where librosa's beat_track says so, or an own grid */
+    DANCE_COLUMNS = 35
+};
+bool audio_dance_features(const float *x, int64_t n, double rate, double start_bpm, float **rows, int64_t *frames, Err *e);
+/* Row of any table [frames, width] at a position between frames: linear, the ends held (MuseDance, section 3.2). */
+void audio_rows_at(const float *rows, int64_t frames, int width, double position, float *out);
+
+/* One log-mel front end: frames centred, song mirrored at its ends, out [1 + n/hop, bands]. */
+typedef enum AudioLog { AUDIO_LOG_DB /* 10 log10(max(gain v, 1e-10)) */, AUDIO_LOG_1P /* ln(1 + gain v) */ } AudioLog;
+typedef struct AudioFrontEnd {
+    double rate; /* Hz, of the samples */
+    int n_fft, hop, bands;
+    double lo, hi; /* Hz */
+    AudioMelScale scale;
+    bool area_norm, magnitude; /* of the triangles; of the spectrum instead of its power */
+    float gain;
+    AudioLog log;
+} AudioFrontEnd;
+extern const AudioFrontEnd audio_clap_mel, audio_clap_fusion_mel;
+extern const AudioFrontEnd audio_musicfm_mel; /* then: the last frame dropped, the weights' mean and deviation */
+extern const AudioFrontEnd audio_beat_this_mel;
+void audio_log_mel(const AudioFrontEnd *f, const float *x, int64_t n, float *out);
+
+/* CLAP: ten seconds at 48 kHz. Shorter clips are repeated whole, then silence; of longer ones the middle is taken (the
+ * published code: a random place). */
+enum { AUDIO_CLAP_RATE = 48000, AUDIO_CLAP_SAMPLES = 480000, AUDIO_CLAP_FRAMES = 1001, AUDIO_CLAP_BANDS = 64 };
+void audio_int16_steps(float *x, int64_t n); /* LAION's own loader rounds samples so first; transformers' does not */
+void audio_clap_window(const float *x, int64_t n, float *out); /* [480000] */
+void audio_clap_input(const float *x, int64_t n, float *out);  /* [1001, 64] of the window: checkpoints without fusion */
+/* Checkpoints with fusion: [4, 1001, 64] = the whole shrunk, then a piece of each third; *longer: more than ten seconds,
+ * else four times the window. */
+bool audio_clap_fusion_input(const float *x, int64_t n, float *out, bool *longer, Err *e);
+
+/* Wav2CLIP: any length at 16 kHz. T = 1 + n/353. The network gets ln(power + 1e-7) with mean 0 and (unbiased) deviation 1
+ * over the clip. Both [257, T]. */
+enum { AUDIO_WAV2CLIP_RATE = 16000, AUDIO_WAV2CLIP_HOP = 353, AUDIO_WAV2CLIP_BINS = 257 };
+int64_t audio_wav2clip_frames(int64_t n);
+void audio_wav2clip_spectrogram(const float *x, int64_t n, float *out);
+void audio_wav2clip_input(const float *x, int64_t n, float *out);
+/* Its frame-level mode embeds pieces: how many of `length` samples begin every `hop` and end within n. */
+int64_t audio_pieces(int64_t n, int64_t length, int64_t hop);
+
+/* wav2vec 2.0: 16 kHz, in place (x - mean) / sqrt(variance + 1e-7) over the window, its padding included. */
+enum { AUDIO_WAV2VEC2_RATE = 16000 };
+void audio_wav2vec2_normalise(float *x, int64_t n);
+int64_t audio_wav2vec2_frames(int64_t n); /* of its output: floor((n - 400) / 320) + 1, 50 a second; 0 if too short */
+/* MusicInfuser: the window for F video frames, first channel, by torchaudio's resampler, silence after the song's end,
+ * normalised. out: [audio_musicinfuser_samples(F)], start in seconds within the song. */
+int64_t audio_musicinfuser_samples(int frames); /* ceil(16000 (F/30 + 0.09)) */
+bool audio_musicinfuser_input(const float *samples, int channels, int64_t n, int rate, double start, int frames, float *out,
+    Err *e);
+/* Which of `from` frames stands for frame i of `to`: floor(i from / to) (section 3.3). */
+int64_t audio_nearest_frame(int64_t i, int64_t from, int64_t to);
 
 /* ---- beat grid (beat_grid.c) ---------------------------------------------------------------------------------------
  * The beats of one song in seconds from its start, rising. beat_in_bar counts 1..metre, 1 = downbeat.
@@ -109,6 +207,14 @@ void audio_grid_double(BeatGrid *g);                 /* a beat between each two;
 void audio_grid_halve(BeatGrid *g, bool keep_odd);   /* every second beat; the first downbeat among them stays one */
 bool audio_grid_set_downbeat(BeatGrid *g, int i, int metre, Err *e); /* beat i is a "one"; metre 1..16 */
 void audio_grid_cut(BeatGrid *g, double start, double length); /* the piece [start, start+length) becomes the song */
+
+/* MuseDance's six numbers a frame, frame i shown at start + i * step seconds (its specification, section 3.3): pulses
+ * exp(-d^2 / (2 width^2)) at the nearest beat and downbeat, sine and cosine of the phase between beats and between
+ * downbeats. All 0 for an empty grid. rows: [frames, 6]; width in seconds. */
+enum { AUDIO_BEAT_VECTOR = 6 };
+void audio_beat_vectors(const BeatGrid *g, double start, double step, int frames, double width, float *rows);
+/* Puts a grid's beats in the place of librosa's into rows of audio_dance_features. */
+void audio_dance_set_beats(float *rows, int64_t frames, const BeatGrid *g);
 
 /* ---- beat tracker (tempo.c, beat.c, downbeat.c) --------------------------------------------------------------------
  * Finds beats and bars of a whole song. Silence, noise and speech give an empty grid with a reason: that is success.

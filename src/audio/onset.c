@@ -1,64 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Onset strength, twice: librosa's (one number a frame, a model's input, matched to 1e-4) and the beat tracker's own in
- * four bands. The tracker's: log-compressed mel bands, each relative to its own loudness in this song; the rise over
- * two frames against the loudest of the neighbouring bands (so that vibrato is not an onset; Boeck and Widmer 2013,
- * "SuperFlux"); summed in four groups; divided by the group's local level.
+ * The beat tracker's own onset strength in four bands: log-compressed mel bands, each relative to its own loudness in
+ * this song; the rise over two frames against the loudest of the neighbouring bands (so that vibrato is not an onset;
+ * Boeck and Widmer 2013, "SuperFlux"); summed in four groups; divided by the group's local level. Librosa's onset
+ * strength, a model's input, is in onset_strength.c.
  */
 #include "audio/audio_internal.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* ---- librosa's -------------------------------------------------------------------------------------------------- */
-
-static int by_value(const void *a, const void *b)
-{
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
-static float merge_bands(float *rise, int bands, AudioMerge merge)
-{
-    if (merge == AUDIO_MERGE_MEDIAN) {
-        qsort(rise, (size_t)bands, sizeof(float), by_value);
-        return (rise[(bands - 1) / 2] + rise[bands / 2]) / 2;
-    }
-    double sum = 0;
-    for (int b = 0; b < bands; b++)
-        sum += rise[b];
-    return (float)(sum / bands);
-}
-
-void audio_onset_strength(const float *x, int64_t n, double rate, AudioMerge merge, float *out)
-{
-    enum { FFT = 2048, HOP = 512, BANDS = 128, SHIFT = 1 + FFT / (2 * HOP) };
-    AudioMel mel;
-    audio_mel_init(&mel, rate, FFT, BANDS, 0, rate / 2, AUDIO_MEL_SLANEY, true);
-    int64_t frames = audio_stft_frames(n, HOP);
-    float *db = mem_alloc((size_t)frames * BANDS * sizeof(float)), top = -1000;
-    audio_mel_spectrogram(&mel, HOP, AUDIO_PAD_ZERO, x, n, db);
-    for (int64_t i = 0; i < frames * BANDS; i++) {
-        db[i] = 10 * log10f(fmaxf(db[i], 1e-10f));
-        top = fmaxf(top, db[i]);
-    }
-    for (int64_t i = 0; i < frames * BANDS; i++)
-        db[i] = fmaxf(db[i], top - 80);
-    for (int64_t t = 0; t < MIN(frames, SHIFT); t++)
-        out[t] = 0;
-    float rise[BANDS];
-    for (int64_t t = SHIFT; t < frames; t++) {
-        const float *now = db + (t - SHIFT + 1) * BANDS;
-        for (int b = 0; b < BANDS; b++)
-            rise[b] = fmaxf(now[b] - now[b - BANDS], 0);
-        out[t] = merge_bands(rise, BANDS, merge);
-    }
-    mem_free(db);
-    audio_mel_finish(&mel);
-}
-
-/* ---- the tracker's ---------------------------------------------------------------------------------------------- */
 
 enum { BANDS = 40 };
 static const double group_edge[ONSET_BANDS + 1] = {0, 200, 900, 3500, 11025}; /* Hz */

@@ -15,6 +15,7 @@ struct jig_job {
     void *options;           /* the command's struct, defaults first */
     char *arguments[8];
     int n_arguments;
+    Text given;              /* names of the options that were set, a line each */
     jig_error first;         /* sticky: first mistake while setting */
     jig_progress_fn *progress;
     void *progress_user;
@@ -44,6 +45,8 @@ extern const int api_n_commands;
 
 Progress api_progress(jig_job *job); /* what a command hands down to long work */
 struct cJSON *api_options_json(const jig_job *job); /* all options as one object, to be stored and fed back; the caller's */
+
+bool api_option_given(const jig_job *job, const char *name); /* was it set, by flag or config? Else it has the table's default */
 
 /* Options that mean the same in every command that has them. */
 #define OPT_SEED(S) {"seed", 's', OPT_INT, offsetof(S, seed), -1, 9007199254740991.0, "0", NULL, "N", "random seed; -1 draws one, and it is printed and stored"}

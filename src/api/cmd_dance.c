@@ -3,21 +3,11 @@
  * `jig dance PICTURE SONG`: the main job. Listens to the song, looks at the picture, makes the moves, draws the frames, and
  * writes them with the song. Everything that decides the result is stored in the file; `jig info` reads it back.
  */
-#include "api/api.h"
-#include "api/song_piece.h"
-#include "metrics/metrics.h"
-#include "models/articulated/articulated.h"
+#include "api/model_class.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <string.h>
-
-typedef struct DanceOptions {
-    const char *output, *model, *device, *start, *length, *beats, *moves, *save_moves, *joints;
-    int64_t threads, quality;
-    bool dry_run;
-    ArticulatedOptions look;
-} DanceOptions;
 
 static const Option rows[] = {
     OPT_OUTPUT(DanceOptions, "the video (default: PICTURE's name with .mp4 in the current folder)"),
@@ -36,15 +26,10 @@ static const Option rows[] = {
 
 /* All that one run holds, so that one function can let go of it. */
 typedef struct Dance {
-    jig_job *job;
-    DanceOptions *o;
+    DanceInput in;
     Progress progress;
-    SongPiece song;
-    Picture picture;
-    Figure figure;
-    Moves moves;
-    ArticulatedModel *model;
-    ArticulatedSession *session;
+    const ModelClass *class;
+    void *model;
     SyncScore sync;
     const char *output;
     double begun;
@@ -52,12 +37,10 @@ typedef struct Dance {
 
 static void dance_finish(Dance *d)
 {
-    articulated_end(d->session);
-    articulated_close(d->model);
-    moves_finish(&d->moves);
-    articulated_figure_finish(&d->figure);
-    picture_finish(&d->picture);
-    song_piece_finish(&d->song);
+    if (d->class)
+        d->class->close(d->model);
+    picture_finish(&d->in.picture);
+    song_piece_finish(&d->in.song);
 }
 
 static const char *default_output(Arena *a, const char *picture)
@@ -84,51 +67,25 @@ static bool check_outputs(const Dance *d, Err *e)
 
 static bool look(Dance *d, Err *e)
 {
-    const char *picture = d->job->arguments[0];
+    const char *picture = d->in.job->arguments[0];
     if (!strcmp(picture, "-"))
-        return err_set(e, "'-' instead of a picture needs a model that works from a prompt; '%s' dances with a picture", d->o->model);
+        return err_set(e, "'-' instead of a picture needs a model that works from a prompt; '%s' dances with a picture", d->in.o->model);
     if (!progress_tick(&d->progress, "looking", 0, 1))
         return err_cancel(e);
-    if (!picture_load(picture, &d->picture, e))
-        return false;
-    bool ok = d->o->joints ? articulated_figure_read_joints(&d->figure, d->o->joints, &d->picture, e)
-                           : articulated_find(d->model, &d->picture, &d->figure, e);
-    if (ok && d->figure.note[0])
-        log_line(LOG_WARNING, "%s", d->figure.note);
-    return ok;
+    return picture_load(picture, &d->in.picture, e) && d->class->look(d->model, &d->in, &d->progress, e);
 }
 
 static bool make_moves(Dance *d, Err *e)
 {
-    const SongPiece *s = &d->song;
-    if (d->o->moves)
-        return moves_read_for(&d->moves, d->o->moves, &s->grid, s->seconds, e);
-    return articulated_make_moves(d->model, s->mono, s->frames, s->sound.rate, &s->grid, &d->o->look, &d->moves, &d->progress, e);
+    const DanceOptions *o = d->in.o;
+    bool ok = o->moves ? d->class->read_moves(d->model, &d->in, o->moves, e) : d->class->make_moves(d->model, &d->in, &d->progress, e);
+    return ok && (!o->save_moves || d->class->save_moves(d->model, &d->in, o->save_moves, e));
 }
 
 /* round(length x fps), whatever rate the moves have. */
 static int64_t frame_count(const Dance *d)
 {
-    return MAX(llround(d->song.seconds * d->o->look.fps), 1);
-}
-
-static int64_t session_frame(const Dance *d, int64_t i)
-{
-    return MIN(i, articulated_frames(d->session) - 1);
-}
-
-/* How well the motion's peaks fall on the beats, from the exact joints, before anything is drawn. */
-static bool measure(Dance *d, Err *e)
-{
-    int64_t n = frame_count(d);
-    float (*joints)[FIGURE_JOINTS][2] = mem_try((size_t)n * sizeof *joints);
-    if (!joints)
-        return err_set(e, "not enough memory for the joints of %lld frames", (long long)n);
-    for (int64_t i = 0; i < n; i++)
-        articulated_joints(d->session, session_frame(d, i), joints[i]);
-    d->sync = metrics_sync_joints(&joints[0][0][0], n, FIGURE_JOINTS, 2, d->o->look.fps, d->song.grid.seconds, d->song.grid.n);
-    mem_free(joints);
-    return true;
+    return MAX(llround(d->in.song.seconds * d->in.o->look.fps), 1);
 }
 
 static cJSON *settings(const Dance *d)
@@ -136,13 +93,13 @@ static cJSON *settings(const Dance *d)
     cJSON *all = cJSON_CreateObject();
     cJSON_AddStringToObject(all, "program", "jig " JIG_VERSION);
     cJSON_AddStringToObject(all, "command", "dance");
-    cJSON_AddStringToObject(all, "picture", d->job->arguments[0]);
-    cJSON_AddStringToObject(all, "song", d->job->arguments[1]);
-    cJSON_AddItemToObject(all, "options", api_options_json(d->job));
-    cJSON_AddStringToObject(all, "networks", articulated_networks(d->model));
-    cJSON_AddStringToObject(all, "drawn_as", articulated_way(d->session));
+    cJSON_AddStringToObject(all, "picture", d->in.job->arguments[0]);
+    cJSON_AddStringToObject(all, "song", d->in.job->arguments[1]);
+    cJSON_AddItemToObject(all, "options", api_options_json(d->in.job));
+    cJSON_AddStringToObject(all, "networks", d->class->networks(d->model));
+    cJSON_AddStringToObject(all, "drawn_as", d->class->way(d->model));
     Text beats = {0};
-    audio_beats_format(&d->song.grid, &beats);
+    audio_beats_format(&d->in.song.grid, &beats);
     char hash[20];
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)rng_hash(beats.s ? beats.s : "", beats.len));
     text_finish(&beats);
@@ -151,7 +108,7 @@ static cJSON *settings(const Dance *d)
     cJSON_AddNumberToObject(sync, "score", d->sync.score);
     cJSON_AddNumberToObject(sync, "chance", d->sync.chance);
     cJSON_AddNumberToObject(sync, "chance_deviation", d->sync.chance_deviation);
-    cJSON_AddNumberToObject(sync, "beats", d->song.grid.n);
+    cJSON_AddNumberToObject(sync, "beats", d->in.song.grid.n);
     return all;
 }
 
@@ -170,14 +127,15 @@ static void frame_rate(double fps, int *num, int *den)
 
 static bool draw_frames(Dance *d, VideoWriter *v, Err *e)
 {
-    int w = articulated_width(d->session), h = articulated_height(d->session);
+    int w, h;
+    d->class->size(d->model, &w, &h);
     uint8_t *rgba = mem_try((size_t)w * (size_t)h * 4);
     if (!rgba)
         return err_set(e, "not enough memory for a frame of %d x %d", w, h);
     int64_t n = frame_count(d);
     bool ok = true;
     for (int64_t i = 0; ok && i < n; i++)
-        ok = (progress_tick(&d->progress, "drawing", (double)i, (double)n) || err_cancel(e)) && articulated_frame(d->session, session_frame(d, i), rgba, e) &&
+        ok = (progress_tick(&d->progress, "drawing", (double)i, (double)n) || err_cancel(e)) && d->class->frame(d->model, i, rgba, e) &&
              video_writer_frame(v, rgba, 4, (size_t)w * 4, e);
     mem_free(rgba);
     return ok && (progress_tick(&d->progress, "drawing", (double)n, (double)n) || err_cancel(e));
@@ -188,10 +146,11 @@ static bool write_video(Dance *d, Err *e)
     cJSON *all = settings(d);
     char *json = cJSON_PrintUnformatted(all);
     MediaKey keys[] = {{"jig", json}};
-    VideoOptions o = {.w = articulated_width(d->session), .h = articulated_height(d->session), .quality = (int)d->o->quality,
-                      .sound = &d->song.sound, .sound_from = d->song.from, .sound_frames = d->song.frames, .keys = keys,
+    VideoOptions o = {.quality = (int)d->in.o->quality,
+                      .sound = &d->in.song.sound, .sound_from = d->in.song.from, .sound_frames = d->in.song.frames, .keys = keys,
                       .n_keys = 1, .made_by_model = true};
-    frame_rate(d->o->look.fps, &o.fps_num, &o.fps_den);
+    d->class->size(d->model, &o.w, &o.h);
+    frame_rate(d->in.o->look.fps, &o.fps_num, &o.fps_den);
     VideoWriter *v = NULL;
     bool ok = video_writer_open(&v, d->output, &o, e);
     if (ok && !draw_frames(d, v, e)) {
@@ -209,21 +168,23 @@ static void describe_result(Dance *d)
 {
     int64_t n = frame_count(d);
     double took = clock_seconds() - d->begun, mb = (double)mem_peak() / 1e6;
-    Text *t = &d->job->text;
-    text_add(t, "%s: %.2f s, %lld frames, %dx%d, seed %lld, drawn in %.1f s, peak %.0f MB, ", d->output, d->song.seconds, (long long)n,
-             articulated_width(d->session), articulated_height(d->session), (long long)d->o->look.seed, took, mb);
+    Text *t = &d->in.job->text;
+    int w, h;
+    d->class->size(d->model, &w, &h);
+    text_add(t, "%s: %.2f s, %lld frames, %dx%d, seed %lld, drawn in %.1f s, peak %.0f MB, ", d->output, d->in.song.seconds, (long long)n,
+             w, h, (long long)d->in.o->look.seed, took, mb);
     if (d->sync.motion_beats > 1 && d->sync.beats > 1)
         text_add(t, "on the beat %.2f (chance %.2f +- %.2f)\n", d->sync.score, d->sync.chance, d->sync.chance_deviation);
     else
-        text_add(t, "no sync score: %s\n", d->song.grid.n ? "too few beats or hits" : "the song has no beat");
+        text_add(t, "no sync score: %s\n", d->in.song.grid.n ? "too few beats or hits" : "the song has no beat");
     cJSON *all = settings(d);
     cJSON_AddStringToObject(all, "file", d->output);
-    cJSON_AddNumberToObject(all, "seconds", d->song.seconds);
+    cJSON_AddNumberToObject(all, "seconds", d->in.song.seconds);
     cJSON_AddNumberToObject(all, "frames", (double)n);
     cJSON_AddNumberToObject(all, "wall_seconds", took);
     cJSON_AddNumberToObject(all, "peak_bytes", (double)mem_peak());
     char *json = cJSON_PrintUnformatted(all);
-    text_add(&d->job->json, "%s", json);
+    text_add(&d->in.job->json, "%s", json);
     cJSON_free(json);
     cJSON_Delete(all);
 }
@@ -231,16 +192,16 @@ static void describe_result(Dance *d)
 static void describe_plan(Dance *d)
 {
     int64_t n = frame_count(d);
-    text_add(&d->job->text, "would write %s: %.2f s of %s from %.2f s, %lld frames at %g a second, %d beats at %.1f a minute, networks %s\n",
-             d->output, d->song.seconds, d->job->arguments[1], d->song.start, (long long)n, d->o->look.fps, d->song.grid.n,
-             d->song.grid.tempo, articulated_networks(d->model)[0] ? articulated_networks(d->model) : "none");
-    text_add(&d->job->text, "memory: %.0f MB of %.0f MB that are free\n", (double)articulated_bytes(d->model, &d->picture, d->song.seconds, &d->o->look) / 1e6,
+    text_add(&d->in.job->text, "would write %s: %.2f s of %s from %.2f s, %lld frames at %g a second, %d beats at %.1f a minute, networks %s\n",
+             d->output, d->in.song.seconds, d->in.job->arguments[1], d->in.song.start, (long long)n, d->in.o->look.fps, d->in.song.grid.n,
+             d->in.song.grid.tempo, d->class->networks(d->model)[0] ? d->class->networks(d->model) : "none");
+    text_add(&d->in.job->text, "memory: %.0f MB of %.0f MB that are free\n", (double)d->class->bytes(d->model, &d->in) / 1e6,
              (double)mem_available() / 1e6);
 }
 
 static bool check_memory(Dance *d, Err *e)
 {
-    uint64_t need = articulated_bytes(d->model, &d->picture, d->song.seconds, &d->o->look), have = mem_available();
+    uint64_t need = d->class->bytes(d->model, &d->in), have = mem_available();
     if (need <= have)
         return true;
     return err_set(e, "this needs about %.0f MB of memory and %.0f MB are free: choose a smaller --size or a shorter --length",
@@ -249,25 +210,27 @@ static bool check_memory(Dance *d, Err *e)
 
 static bool open_model(Dance *d, Err *e)
 {
-    const Device *device = device_open(d->o->device, e);
-    const char *folder = device ? api_find_model(d->o->model, d->job->arena, e) : NULL;
-    d->model = folder ? articulated_open(folder, device, e) : NULL;
-    return d->model != NULL;
+    const Device *device = device_open(d->in.o->device, e);
+    const char *folder = device ? api_find_model(d->in.o->model, d->in.job->arena, e) : NULL;
+    const ModelClass *class = folder ? model_class_find(folder, e) : NULL;
+    if (!class || !(d->model = class->open(folder, device, e)))
+        return false;
+    d->class = class;
+    return class->settle(d->model, &d->in, e);
 }
 
 static bool dance(Dance *d, Err *e)
 {
+    const DanceOptions *o = d->in.o;
     if (!check_outputs(d, e) || !open_model(d, e) || !look(d, e) ||
-        !song_piece_open(&d->song, d->job->arguments[1], d->o->beats, d->o->start, d->o->length, &d->progress, e) || !check_memory(d, e))
+        !song_piece_open(&d->in.song, d->in.job->arguments[1], o->beats, o->start, o->length, &d->progress, e) || !check_memory(d, e))
         return false;
-    if (d->o->dry_run) {
+    if (o->dry_run) {
         describe_plan(d);
         return true;
     }
-    if (!make_moves(d, e) || (d->o->save_moves && !moves_write_for(&d->moves, d->o->save_moves, &d->song.grid, e)))
-        return false;
-    if (!articulated_begin(&d->session, d->model, &d->picture, &d->figure, &d->moves, &d->o->look, &d->progress, e) || !measure(d, e) ||
-        !write_video(d, e))
+    if (!make_moves(d, e) || !d->class->begin(d->model, &d->in, &d->progress, e) ||
+        !d->class->measure(d->model, &d->in, frame_count(d), &d->sync, e) || !write_video(d, e))
         return false;
     describe_result(d);
     return true;
@@ -275,10 +238,11 @@ static bool dance(Dance *d, Err *e)
 
 static bool run(jig_job *job, void *options, Err *e)
 {
-    Dance d = {.job = job, .o = options, .progress = api_progress(job), .begun = clock_seconds()};
-    threads_set((int)d.o->threads);
-    d.o->look.seed = api_draw_seed(d.o->look.seed);
-    d.output = d.o->output ? d.o->output : default_output(job->arena, job->arguments[0]);
+    DanceOptions *o = options;
+    Dance d = {.in = {.job = job, .o = o}, .progress = api_progress(job), .begun = clock_seconds()};
+    threads_set((int)o->threads);
+    o->look.seed = api_draw_seed(o->look.seed);
+    d.output = o->output ? o->output : default_output(job->arena, job->arguments[0]);
     bool ok = dance(&d, e);
     dance_finish(&d);
     return ok;

@@ -75,9 +75,20 @@ static bool set_option(jig_job *job, const char *name, const char *value, Err *e
     size_t offset;
     for (int part = 0; part_at(job->command, part, &t, &offset); part++)
         for (int i = 0; i < t.n; i++)
-            if (!strcmp(t.rows[i].name, name))
+            if (!strcmp(t.rows[i].name, name)) {
+                text_add(&job->given, "%s\n", name);
                 return opt_set(t, (char *)job->options + offset, name, value, job->arena, e);
+            }
     return err_set(e, "there is no option '%s' in jig %s", name, job->command->name);
+}
+
+bool api_option_given(const jig_job *job, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *at = job->given.s; at && *at; at = strchr(at, '\n') + 1)
+        if (!strncmp(at, name, n) && at[n] == '\n')
+            return true;
+    return false;
 }
 
 jig_job *jig_job_create(const char *command, jig_error *e)
@@ -112,6 +123,7 @@ void jig_job_destroy(jig_job *job)
         return;
     text_finish(&job->text);
     text_finish(&job->json);
+    text_finish(&job->given);
     arena_destroy(job->arena);
     mem_free(job);
 }

@@ -26,7 +26,7 @@ static const Option option_rows[] = {
      "channels of the four levels"},
 };
 
-enum { IN_PICTURE, IN_HEAT, IN_PRESENCE, IN_DEPTH, IN_PARTS, IN_MASK, IN_WEIGHT, IN_JOINTS, IN_HEIGHT, INPUTS };
+enum { IN_PICTURE, IN_HEAT, IN_PRESENCE, IN_DEPTH, IN_PARTS, IN_MASK, IN_WEIGHT, IN_JOINTS, IN_HEIGHT, IN_FRAMING, INPUTS };
 static const float sigma_cells = 1.2f;
 
 typedef struct PoseTraining {
@@ -52,6 +52,7 @@ static void declare_inputs(PoseTraining *t)
     t->inputs[IN_WEIGHT] = (TrainInput){"weight", JIG_F32, SHAPE(p, p, 1), false};
     t->inputs[IN_JOINTS] = (TrainInput){"joints", JIG_F32, SHAPE(POSE_JOINTS, 2), true};
     t->inputs[IN_HEIGHT] = (TrainInput){"height", JIG_F32, SHAPE(1), true};
+    t->inputs[IN_FRAMING] = (TrainInput){"framing", JIG_I32, SHAPE(1), true};
 }
 
 static void task_close(void *net);
@@ -173,6 +174,7 @@ static bool task_sample(void *net, void *worker, uint64_t index, bool held_out, 
     }
     fill_parts(p, pair->size, rows[IN_PARTS], rows[IN_MASK], rows[IN_WEIGHT]);
     *(float *)rows[IN_HEIGHT] = pair->body_height;
+    *(int32_t *)rows[IN_FRAMING] = pair->framing;
     return true;
 }
 
@@ -236,10 +238,17 @@ static void found_finish(Found *f)
     mem_free(f->depth);
 }
 
+/* Framed as a user's crop is: the others (small, cut off, off centre) are what the first look has to cope with. */
+static bool is_whole(const TrainBatch *b, int64_t i)
+{
+    return *(const int32_t *)train_batch_row(b, IN_FRAMING, i) == FRAME_WHOLE;
+}
+
 static void measure_joints(const PoseTraining *t, const TrainBatch *b, const Found *f, int64_t i, TrainMetrics *m)
 {
     const float *joints = train_batch_row(b, IN_JOINTS, i), *present = train_batch_row(b, IN_PRESENCE, i);
     const float *depth = train_batch_row(b, IN_DEPTH, i), *height = train_batch_row(b, IN_HEIGHT, i);
+    bool whole = is_whole(b, i);
     float at[POSE_JOINTS][2], peak[POSE_JOINTS], sum = 0;
     int n = 0;
     pose_decode_joints(f->heat + i * t->cells * t->cells * POSE_JOINTS, t->cells, t->cells, at, peak);
@@ -251,6 +260,10 @@ static void measure_joints(const PoseTraining *t, const TrainBatch *b, const Fou
         float error = hypotf(at[j][0] - joints[2 * j], at[j][1] - joints[2 * j + 1]) / *height;
         train_metric_add(m, "joints_6", error < 0.06f, 1);
         train_metric_add(m, wrist ? "wrists_6" : "others_6", error < 0.06f, 1);
+        if (whole) {
+            train_metric_add(m, "whole_joints_6", error < 0.06f, 1);
+            train_metric_add(m, wrist ? "whole_wrists_6" : "whole_others_6", error < 0.06f, 1);
+        }
         train_metric_add(m, "joint_error", MIN(error, 1), 1);
         train_metric_add(m, "depth_error", fabsf(f->depth[i * POSE_JOINTS + j] - depth[j]), 1);
         sum += peak[j];
@@ -281,6 +294,8 @@ static void measure_parts(const PoseTraining *t, const TrainBatch *b, const Foun
     }
     if (either > 0)
         train_metric_add(m, "mask_iou", both / either, 1);
+    if (either > 0 && is_whole(b, i))
+        train_metric_add(m, "whole_mask_iou", both / either, 1);
 }
 
 static void task_measure(void *net, Graph *g, const TrainBatch *b, TrainMetrics *m)

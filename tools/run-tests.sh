@@ -10,7 +10,7 @@ trap 'rm -rf "$log"' EXIT INT TERM
 
 export ASAN_OPTIONS="detect_leaks=1:abort_on_error=0" LSAN_OPTIONS="suppressions=$PWD/tools/lsan.supp:print_suppressions=0"
 export UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1"
-export OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}"
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}" GOMP_SPINCOUNT="${GOMP_SPINCOUNT:-10000}"
 [ $# -gt 0 ] && filter=$(printf '%s|' "$@") && filter="(${filter%|})" || filter="."
 meson test -C "$build" --list 2>/dev/null | sed 's/^jig:[^ ]* *\/ *//; s/^jig *\/ *//; s/^.* \/ //' | grep -E "$filter" | sort -u >"$log/names"
 [ -s "$log/names" ] || { echo "no test is named $*: 'meson test -C $build --list' shows them" >&2; exit 2; }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static volatile sig_atomic_t interrupted;
 
@@ -81,8 +82,20 @@ static int run_command(const char *command, int argc, char **argv)
     return rc;
 }
 
+/* At the end of a parallel loop GNU OpenMP lets a thread spin for milliseconds before it sleeps. On a machine that others use,
+ * too, that takes the core from the very thread that is waited for, and a run of seconds takes minutes. The number is read
+ * before main, so the program starts itself once more with one that is about a loop's length. */
+static void spin_shortly(char **argv)
+{
+    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT"))
+        return;
+    setenv("GOMP_SPINCOUNT", "10000", 1);
+    execv("/proc/self/exe", argv); /* when it fails, the program goes on as it is */
+}
+
 int main(int argc, char **argv)
 {
+    spin_shortly(argv);
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
     signal(SIGPIPE, SIG_IGN);

@@ -172,7 +172,7 @@ static bool show_picture(jig_job *job, const char *path, Err *e)
 
 static bool show_weights(jig_job *job, const char *path, bool all, Err *e)
 {
-    SafeTensors *st = safetensors_open(path, e);
+    SafeTensors *st = weights_open(path, e);
     if (!st)
         return false;
     Text *t = &job->text;
@@ -235,7 +235,7 @@ static bool run(jig_job *job, void *options, Err *e)
         return show_folder(job, path, o->all, e);
     if (!file_exists(path))
         return err_set(e, "%s: there is no such file", path);
-    if (text_ends_with(path, ".safetensors"))
+    if (text_ends_with(path, ".safetensors") || weights_is(path))
         return show_weights(job, path, o->all, e);
     char *stored = NULL;
     Err quiet = {0};

@@ -212,7 +212,7 @@ static bool run(jig_job *job, void *options, Err *e)
     NetAlone *n = NULL;
     cJSON *json = cJSON_CreateObject();
     bool ok = !o->config || file_read(o->config, 1 << 20, &text, &size, e);
-    ok = ok && (!o->weights || (weights = safetensors_open(o->weights, e)) != NULL);
+    ok = ok && (!o->weights || (weights = weights_open(o->weights, e)) != NULL);
     ok = ok && (!o->in || (in = safetensors_open(o->in, e)) != NULL);
     ok = ok && (n = net_create(c, text, weights, e)) != NULL;
     ok = ok && work(job, o, n, weights, in, json, e);

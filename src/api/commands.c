@@ -4,9 +4,9 @@
  */
 #include "api/api.h"
 
-extern const Command command_dance, command_beats, command_pose, command_info, command_synth, command_train, command_net;
+extern const Command command_dance, command_beats, command_pose, command_info, command_synth, command_train, command_net, command_convert;
 
 const Command *const api_commands[] = {
-    &command_dance, &command_beats, &command_pose, &command_info, &command_synth, &command_train, &command_net,
+    &command_dance, &command_beats, &command_pose, &command_info, &command_synth, &command_train, &command_net, &command_convert,
 };
 const int api_n_commands = ARRAY_LEN(api_commands);

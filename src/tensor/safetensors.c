@@ -9,29 +9,12 @@
  * its type (foreign files) is copied once; all others are read where they lie. Left out: element types that nothing
  * here computes with (F64, I8, I16, ...); such a file is refused by name of the tensor.
  */
-#include "tensor/tensor.h"
+#include "tensor/safetensors_internal.h"
 
-#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define HEADER_MAX 100000000u
-
-typedef struct Entry {
-    const char *name;
-    Tensor t;
-    uint64_t from, to; /* in the data */
-    bool copied;
-} Entry;
-
-struct SafeTensors {
-    FileMap map;
-    cJSON *header; /* owns the names and metadata */
-    Entry *entries;
-    int *by_name;  /* indices of entries, sorted by name */
-    int n, n_meta;
-    MetaPair *meta;
-};
 
 /* ---- reading: one tensor ----------------------------------------------------------------------------------------- */
 
@@ -153,7 +136,7 @@ static int compare_names(const void *a, const void *b, void *entries)
     return strcmp(list[*(const int *)a].name, list[*(const int *)b].name);
 }
 
-static bool sort_names(SafeTensors *st, Err *e)
+bool safetensors_sort(SafeTensors *st, Err *e)
 {
     st->by_name = mem_alloc(sizeof(int) * (size_t)(st->n + 1));
     for (int i = 0; i < st->n; i++) st->by_name[i] = i;
@@ -215,22 +198,41 @@ static bool read_header(SafeTensors *st, Err *e)
             st->n++;
         }
     }
-    return check_places(st, data_size, e) && sort_names(st, e) && place_data(st, st->map.data + 8 + length, e);
+    return check_places(st, data_size, e) && safetensors_sort(st, e) && place_data(st, st->map.data + 8 + length, e);
 }
 
-SafeTensors *safetensors_open(const char *path, Err *e)
+static SafeTensors *open_file(const char *path, bool torch_too, Err *e)
 {
     SafeTensors *st = mem_zero(sizeof *st);
     if (!file_map(&st->map, path, e)) {
         mem_free(st);
         return NULL;
     }
-    if (!read_header(st, e)) {
-        err_context(e, "%s", path);
-        safetensors_close(st);
-        return NULL;
-    }
-    return st;
+    bool torch = torch_too && torch_file_is(st->map.data, st->map.size);
+    if (torch ? torch_file_read(st, e) && safetensors_sort(st, e) : read_header(st, e)) return st;
+    err_context(e, "%s", path);
+    safetensors_close(st);
+    return NULL;
+}
+
+SafeTensors *safetensors_open(const char *path, Err *e)
+{
+    return open_file(path, false, e);
+}
+
+SafeTensors *weights_open(const char *path, Err *e)
+{
+    return open_file(path, true, e);
+}
+
+bool weights_is(const char *path)
+{
+    uint8_t start[16] = {0};
+    FILE *f = fopen(path, "rb");
+    size_t n = f ? fread(start, 1, sizeof start, f) : 0;
+    if (f) fclose(f);
+    bool header = n > 8 && start[8] == '{' && start[4] + start[5] + start[6] + start[7] == 0; /* of less than 4 GB */
+    return header || torch_file_is(start, n);
 }
 
 void safetensors_close(SafeTensors *st)
@@ -242,6 +244,7 @@ void safetensors_close(SafeTensors *st)
     mem_free(st->by_name);
     mem_free(st->meta);
     cJSON_Delete(st->header);
+    arena_destroy(st->mem);
     file_unmap(&st->map);
     mem_free(st);
 }

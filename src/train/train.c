@@ -312,7 +312,7 @@ static bool start_from(Run *r, Err *e)
 {
     if (!r->o->start)
         return true;
-    SafeTensors *st = safetensors_open(r->o->start, e);
+    SafeTensors *st = weights_open(r->o->start, e);
     bool ok = st && (params_load(r->ps, st, "", false, e) || err_context(e, "--start %s", r->o->start));
     safetensors_close(st);
     return ok;

@@ -89,8 +89,32 @@ static void test_misfits(void **state)
     assert_false(file_exists(program_path("o.safetensors")));
 }
 
+static void test_convert(void **state)
+{
+    char torch[600];
+    snprintf(torch, sizeof torch, "%s/tests/tensor/fixtures/torch_zip.pt", getenv("JIG_SOURCE_ROOT"));
+    program_expect(0, NULL, "convert %s out.safetensors --only state_dict. --strip state_dict.module.", torch);
+    Err e = {0};
+    SafeTensors *st = safetensors_open(program_path("out.safetensors"), &e);
+    assert_non_null(st);
+    assert_int_equal(safetensors_count(st), 16);
+    Tensor t;
+    assert_true(safetensors_find(st, "f64", &t) && t.type == JIG_F32 && ((float *)t.data)[4] == 1.5f);
+    assert_string_equal(safetensors_meta(st, "epoch"), "15");
+    safetensors_close(st);
+    Said *s = program("info %s", torch);
+    assert_int_equal(s->code, 0);
+    assert_non_null(strstr(s->out, "20 tensors"));
+    program_expect(1, "--only nothing", "convert %s no.safetensors --only nothing", torch);
+    program_expect(1, "in.pt", "convert in.pt no.safetensors");
+    put("evil.pt", "PK\3\4");
+    program_expect(1, "cut short", "convert evil.pt no.safetensors");
+    assert_false(file_exists(program_path("no.safetensors")));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_list), cmocka_unit_test(test_run), cmocka_unit_test(test_misfits)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_list), cmocka_unit_test(test_run), cmocka_unit_test(test_misfits),
+                                       cmocka_unit_test(test_convert)};
     return cmocka_run_group_tests_name("cli/net", tests, setup, program_teardown);
 }

@@ -47,6 +47,7 @@ bool picture_resize(const Picture *p, int w, int h, Picture *out, Err *e);
 bool picture_crop(const Picture *p, int x, int y, int w, int h, Picture *out, Err *e);
 void picture_flatten(Picture *p, const uint8_t rgb[3]); /* alpha over a colour, in place; opaque afterwards */
 bool picture_has_alpha(const Picture *p);               /* any pixel that is not opaque */
+bool picture_is_cut_out(const Picture *p);              /* its alpha is a mask: a pixel in a hundred is clear; rounded corners are none */
 /* All pictures in rows of `columns`, each scaled to fit the same cell (the largest width and height, at most 512), on
  * a grey ground with a gap of 4 pixels. */
 bool picture_contact_sheet(const Picture *pics, int n, int columns, Picture *out, Err *e);

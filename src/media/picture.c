@@ -47,6 +47,14 @@ bool picture_has_alpha(const Picture *p)
     return false;
 }
 
+bool picture_is_cut_out(const Picture *p)
+{
+    size_t n = (size_t)p->w * (size_t)p->h, clear = 0;
+    for (size_t i = 0; i < n; i++)
+        clear += p->rgba[i * 4 + 3] < 128;
+    return clear * 100 >= n;
+}
+
 /* c = (fg * a + bg * (255 - a)) / 255, rounded. */
 static uint8_t over(uint8_t fg, uint8_t bg, uint8_t alpha)
 {

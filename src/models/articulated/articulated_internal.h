@@ -74,6 +74,9 @@ void figure_cut(const WorkPicture *p, const float *prior, float *mask);
 /* A coarse mask (probabilities, soft over a few pixels) onto the colours' own borders: where it is unsure, a pixel goes with the
  * side whose colours nearby are more like its own. height: of the figure in work pixels. */
 void figure_refine(const WorkPicture *p, const float *prior, float height, float *mask);
+/* A drawing on paper: lines, what they enclose, and small pieces near them, as mask 0..1 (figure_drawn.c). prior: where a network
+ * saw the figure, or NULL: the piece in the middle. False, mask untouched: this is no drawing on paper. */
+bool figure_drawn(const WorkPicture *p, const float *prior, float *mask);
 /* mask of the work picture -> coverage of the whole picture, [picture->h, picture->w] */
 void figure_mask_to_picture(const WorkPicture *work, const float *mask, const Picture *picture, uint8_t *out);
 

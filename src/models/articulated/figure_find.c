@@ -211,11 +211,13 @@ static void cut_out(const Look *a, const Look *b, const Picture *p, const WorkPi
         for (size_t i = 0; i < n; i++) mask[i] = (mask[i] + mask[n + i]) / 2;
         for (size_t i = 0; i < n * SYNTH_PARTS; i++) parts[i] = (parts[i] + more[i]) / 2;
     }
-    if (picture_has_alpha(p)) {
+    if (picture_is_cut_out(p)) {
         for (size_t i = 0; i < (size_t)p->w * (size_t)p->h; i++) out->mask[i] = p->rgba[4 * i + 3];
     } else {
-        allow_ends(out, work, mask);
-        figure_refine(work, mask, figure_height_of(out->joint, out->presence) * work->scale, mask + n);
+        if (!figure_drawn(work, mask, mask + n)) {
+            allow_ends(out, work, mask);
+            figure_refine(work, mask, figure_height_of(out->joint, out->presence) * work->scale, mask + n);
+        }
         figure_mask_to_picture(work, mask + n, p, out->mask);
     }
     figure_label_by_probability(out, work, parts, work->w, work->h);
@@ -290,11 +292,12 @@ static void find_soft(const Picture *p, const WorkPicture *work, Figure *out)
     out->confidence = 0;
     memset(out->joint, 0, sizeof out->joint), memset(out->presence, 0, sizeof out->presence), memset(out->depth, 0, sizeof out->depth);
     out->has_depth = false;
-    if (picture_has_alpha(p)) {
+    if (picture_is_cut_out(p)) {
         for (size_t i = 0; i < n; i++) out->mask[i] = p->rgba[4 * i + 3];
     } else {
         float *mask = mem_alloc(sizeof(float) * (size_t)work->w * (size_t)work->h);
-        cut_by_border(work, mask);
+        if (!figure_drawn(work, NULL, mask))
+            cut_by_border(work, mask);
         figure_mask_to_picture(work, mask, p, out->mask);
         mem_free(mask);
     }

@@ -101,7 +101,7 @@ bool articulated_figure_from_joints(Figure *out, const Picture *picture, const f
     figure_complete_joints(out);
     WorkPicture work;
     work_picture_init(&work, picture);
-    if (picture_has_alpha(picture)) {
+    if (picture_is_cut_out(picture)) {
         for (size_t i = 0; i < (size_t)picture->w * (size_t)picture->h; i++) out->mask[i] = picture->rgba[4 * i + 3];
     } else {
         size_t n = (size_t)work.w * (size_t)work.h;

@@ -89,7 +89,7 @@ static bool read_mask(Figure *f, const char *path, const char *name, Err *e)
     text_add(&full, "%s", name);
     Picture p = {0}, scaled = {0};
     bool ok = picture_load(full.s, &p, e) && picture_resize(&p, f->width, f->height, &scaled, e);
-    bool alpha = ok && picture_has_alpha(&p);
+    bool alpha = ok && picture_is_cut_out(&p);
     for (size_t i = 0; ok && i < (size_t)f->width * (size_t)f->height; i++) {
         const uint8_t *c = scaled.rgba + 4 * i;
         f->mask[i] = alpha ? c[3] : (uint8_t)((c[0] * 77 + c[1] * 150 + c[2] * 29) >> 8);

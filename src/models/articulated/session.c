@@ -111,7 +111,7 @@ static bool make_ground(ArticulatedSession *s, const Picture *picture, const Fig
     size_t n = (size_t)s->w * (size_t)s->h;
     s->ground = mem_try(3 * n), s->under = mem_try(3 * n);
     if (!s->ground || !s->under) return err_set(e, "no memory for a frame of %d x %d", s->w, s->h);
-    if (picture_has_alpha(picture)) {
+    if (picture_is_cut_out(picture)) {
         for (size_t i = 0; i < n; i++) memcpy(s->ground + 3 * i, colour, 3);
         return true;
     }
@@ -176,7 +176,7 @@ bool articulated_begin(ArticulatedSession **out, ArticulatedModel *m, const Pict
     s->figure = mem_try(4 * (size_t)s->w * (size_t)s->h);
     Moves mirrored = {0};
     Figure small;
-    Stage stage = {.w = s->w, .h = s->h, .free_standing = o->transparent || picture_has_alpha(picture), .from_picture = !o->loop};
+    Stage stage = {.w = s->w, .h = s->h, .free_standing = o->transparent || picture_is_cut_out(picture), .from_picture = !o->loop};
     at_frame_size(figure, s->w, s->h, &small, stage.box);
     s->body = figure_height_of(small.joint, NULL);
     bool ok = s->figure || err_set(e, "no memory for a frame of %d x %d", s->w, s->h);

@@ -2,7 +2,7 @@
 # Sourced by demo.sh and test.sh: installs what is missing from the distribution's packages and builds into build/.
 
 packages_build="gcc libc6-dev meson ninja-build pkg-config libdnnl-dev libavcodec-dev libavformat-dev libavutil-dev libswscale-dev
- libswresample-dev libkissfft-dev libsoxr-dev libcjson-dev libcairo2-dev libcmocka-dev"
+ libswresample-dev libkissfft-dev libsoxr-dev libcjson-dev libcairo2-dev libxxhash-dev libcmocka-dev"
 
 say() { printf '\033[1m%s\033[0m\n' "$*"; }
 die() { printf '%s\n' "$*" >&2; exit 1; }

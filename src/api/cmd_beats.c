@@ -88,7 +88,7 @@ static bool analyse(jig_job *job, const BeatsOptions *o, const float *x, const S
     if (o->beats)
         return audio_beats_read(g, o->beats, length, e);
     Progress p = api_progress(job);
-    return audio_track_beats(g, x, s->frames, s->rate, &p, e);
+    return audio_track_beats_cached(g, x, s->frames, s->rate, &p, e);
 }
 
 static bool run(jig_job *job, void *options, Err *e)

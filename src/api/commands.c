@@ -4,9 +4,11 @@
  */
 #include "api/api.h"
 
-extern const Command command_dance, command_beats, command_pose, command_info, command_synth, command_train, command_net, command_convert;
+extern const Command command_dance, command_beats, command_pose, command_info, command_synth, command_train, command_net, command_convert,
+    command_cache;
 
 const Command *const api_commands[] = {
     &command_dance, &command_beats, &command_pose, &command_info, &command_synth, &command_train, &command_net, &command_convert,
+    &command_cache,
 };
 const int api_n_commands = ARRAY_LEN(api_commands);

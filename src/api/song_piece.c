@@ -85,7 +85,7 @@ bool song_piece_open(SongPiece *s, const char *path, const char *beats, const ch
         return false;
     double whole = (double)s->sound.frames / s->sound.rate;
     bool ok = beats ? audio_beats_read(&s->grid, beats, whole, e)
-                    : audio_track_beats(&s->grid, s->whole, s->sound.frames, s->sound.rate, p, e);
+                    : audio_track_beats_cached(&s->grid, s->whole, s->sound.frames, s->sound.rate, p, e);
     if (ok && !audio_grid_has_beat(&s->grid))
         log_line(LOG_WARNING, "no beat found (%s): the figure only sways; jig dance --beats FILE takes beats made by hand", s->grid.reason);
     return ok && cut(s, start, length, e);

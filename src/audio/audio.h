@@ -260,4 +260,9 @@ bool audio_song_features(SongFeatures *f, const float *x, int64_t n, double rate
     Err *e);
 void audio_song_features_finish(SongFeatures *f);
 
+/* ---- kept between runs (song_cache.c) ------------------------------------------------------------------------------
+ * The same results, bit for bit, read from the cache (base.h) where this program has computed them before. */
+bool audio_track_beats_cached(BeatGrid *g, const float *x, int64_t n, double rate, const Progress *p, Err *e);
+bool audio_song_features_cached(SongFeatures *f, const float *x, int64_t n, double rate, const BeatGrid *g, double fps, Err *e);
+
 #endif

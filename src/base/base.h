@@ -123,6 +123,40 @@ bool file_list(Arena *a, const char *dir, const char *suffix, char ***names, int
 
 double clock_seconds(void); /* monotonic */
 
+/* ---- cache (cache.c) -----------------------------------------------------------------------------------------------
+ * What was computed once and may be read again instead: features and embeddings of a song, by everything they depend on.
+ *
+ *     CacheKey k = cache_key("clap");
+ *     cache_key_add(&k, samples, n * sizeof *samples), cache_key_add(&k, &settings, sizeof settings);
+ *     if (cache_get(&k, &bytes, &size)) ...            (size is to be checked: a kind may change its form)
+ *     else compute, then cache_put(&k, result, size);
+ *
+ * The folder is $JIG_CACHE, else $XDG_CACHE_HOME/jig, else ~/.cache/jig; JIG_CACHE empty or "off": nothing is kept. Safe
+ * between threads and processes; damaged entries are absent ones; nothing here fails. The running program's own bytes are
+ * part of every key. Structs with padding are not to be added as they are. */
+#define CACHE_LIMIT 1000000000 /* bytes, unless cache_set_limit said otherwise */
+typedef struct CacheKey {
+    char kind[16]; /* lower case letters and digits; what `jig cache` lists */
+    uint64_t hash[2];
+} CacheKey;
+CacheKey cache_key(const char *kind);
+void cache_key_add(CacheKey *k, const void *p, size_t n);
+bool cache_get(const CacheKey *k, void **bytes, size_t *n); /* mem_free */
+void cache_put(const CacheKey *k, const void *bytes, size_t n); /* not kept: half the limit and more */
+
+enum { CACHE_SHARES = 16 };
+typedef struct CacheShare { char kind[16]; int64_t entries, bytes; } CacheShare;
+typedef struct CacheInfo {
+    bool on;
+    int64_t entries, bytes, limit;
+    int n_shares;
+    CacheShare shares[CACHE_SHARES]; /* by kind; the last one also holds what found no place */
+} CacheInfo;
+bool cache_folder(Text *out); /* false: there is none */
+void cache_info(CacheInfo *info);
+void cache_clear(void);
+bool cache_set_limit(int64_t bytes, Err *e); /* kept in the folder; trims at once */
+
 /* ---- options (options.c) -------------------------------------------------------------------------------------------
  * One table per struct: flags, --help, JSON and stored settings all come from it. */
 typedef enum OptType { OPT_BOOL, OPT_INT, OPT_FLOAT, OPT_TEXT, OPT_CHOICE, OPT_SECONDS } OptType;

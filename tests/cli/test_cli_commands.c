@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "audio/audio.h"
+#include "media/media.h"
 
 static int setup(void **state)
 {
@@ -21,7 +22,7 @@ static int setup(void **state)
 
 static void test_help(void **state)
 {
-    static const char *const commands[] = {"dance", "beats", "pose", "info", "synth", "train"};
+    static const char *const commands[] = {"dance", "beats", "pose", "info", "synth", "train", "cache"};
     Said *s = program("--help");
     assert_int_equal(s->code, 0);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
@@ -59,6 +60,47 @@ static void test_pose(void **state)
     assert_true(file_exists(program_path("seen.png")));
 }
 
+static uint64_t all_pixels(const char *name)
+{
+    VideoReader *r;
+    const Picture *p;
+    double seconds;
+    uint64_t hash = 0;
+    int frames = 0;
+    assert_true(video_reader_open(&r, program_path(name), NULL));
+    for (; video_reader_next(r, &p, &seconds, NULL) && p; frames++)
+        hash = hash * 31 + rng_hash(p->rgba, (size_t)p->w * (size_t)p->h * 4);
+    video_reader_close(r);
+    assert_true(frames > 20);
+    return hash;
+}
+
+/* The same answer and the same video with an empty cache, with a full one and without; an edit is obeyed. */
+static void test_cache(void **state)
+{
+    setenv("JIG_CACHE", program_path("cache"), 1);
+    char *cold = strdup(program("beats song.wav --json")->out);
+    assert_non_null(strstr(program("cache")->out, "1 entries"));
+    assert_string_equal(program("beats song.wav --json")->out, cold);
+    free(cold);
+    program_expect(0, NULL, "dance me.png song.wav -o cold.mp4 --size 128 --length 2");
+    assert_non_null(strstr(program("cache --json")->out, "\"entries\":2"));
+    program_expect(0, NULL, "dance me.png song.wav -o warm.mp4 --size 128 --length 2");
+    setenv("JIG_CACHE", "off", 1);
+    program_expect(0, NULL, "dance me.png song.wav -o off.mp4 --size 128 --length 2");
+    assert_true(all_pixels("cold.mp4") == all_pixels("off.mp4") && all_pixels("warm.mp4") == all_pixels("off.mp4"));
+    assert_non_null(strstr(program("cache")->out, "nothing is kept"));
+    setenv("JIG_CACHE", program_path("cache"), 1);
+    program_expect(0, NULL, "beats song.wav -o e.beats");
+    assert_int_equal(system("cd $D && sed -i 's/^0/0.1/; 5d' e.beats"), 0);
+    program_expect(0, NULL, "dance me.png song.wav -o edit.mp4 --size 128 --length 2 --beats e.beats");
+    assert_non_null(strstr(program("cache --json")->out, "\"entries\":3"));
+    program_expect(1, "--limit lots", "cache --limit lots");
+    assert_non_null(strstr(program("cache --limit 1.5MB")->out, "of 1.5 MB"));
+    assert_non_null(strstr(program("cache --clear")->out, "0 entries"));
+    setenv("JIG_CACHE", "off", 1);
+}
+
 static void test_dry_run_writes_nothing(void **state)
 {
     int before = program_files();
@@ -82,7 +124,7 @@ static void test_config(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_help), cmocka_unit_test(test_beats), cmocka_unit_test(test_pose),
+        cmocka_unit_test(test_help), cmocka_unit_test(test_beats), cmocka_unit_test(test_pose), cmocka_unit_test(test_cache),
         cmocka_unit_test(test_dry_run_writes_nothing), cmocka_unit_test(test_config),
     };
     return cmocka_run_group_tests_name("cli/commands", tests, setup, program_teardown);

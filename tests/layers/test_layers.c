@@ -30,7 +30,7 @@ static const Folder folders[] = {
 typedef struct Library { const char *prefix, *only_in; } Library;
 static const Library libraries[] = {
     {"libav", "media"}, {"libsw", "media"}, {"cairo", "media"}, {"dnnl", "backend/cpu"}, {"oneapi", "backend/cpu"},
-    {"cuda", "backend/cuda"}, {"kiss_fft", "audio"}, {"kissfft", "audio"}, {"soxr", "audio"},
+    {"cuda", "backend/cuda"}, {"kiss_fft", "audio"}, {"kissfft", "audio"}, {"soxr", "audio"}, {"xxhash", "base"},
 };
 
 static int mistakes;

@@ -77,7 +77,7 @@ bool articulated_make_moves(ArticulatedModel *m, const float *samples, int64_t n
     SongFeatures f = {0};
     int frames = (int)CLAMP(round((double)n / rate * MOTION_FPS), 2.0, (double)CLIP_MAX_FRAMES);
     *out = (Moves){0};
-    if (!(progress_tick(p, "moves", 0, 1) || err_cancel(e)) || !audio_song_features(&f, samples, n, rate, grid, MOTION_FPS, e)) return false;
+    if (!(progress_tick(p, "moves", 0, 1) || err_cancel(e)) || !audio_song_features_cached(&f, samples, n, rate, grid, MOTION_FPS, e)) return false;
     bool ok = moves_init(out, frames, e);
     bool beat = audio_grid_has_beat(grid);
     if (ok && m && m->motion && beat) {

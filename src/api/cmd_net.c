@@ -4,6 +4,7 @@
  * it with a reference. Without NAME: the networks there are. Without --in: what a network consists of and what it takes.
  */
 #include "api/api.h"
+#include "encoders/encoders.h"
 #include "models/articulated/nets.h"
 #include "models/dabfusion/dabfusion.h"
 
@@ -11,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-static const NetList *const lists[] = {&articulated_nets, &dabfusion_nets};
+static const NetList *const lists[] = {&articulated_nets, &dabfusion_nets, &encoder_nets};
 
 typedef struct NetOptions {
     const char *config, *weights, *prefix, *in, *output, *device;

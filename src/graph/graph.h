@@ -108,10 +108,12 @@ Node *op_log_softmax(Graph *g, Node *x, int axis);
 Node *op_linear(Graph *g, Node *x, Param *w, Param *b);  /* x [..., I], w [O, I], b [O] or NULL -> [..., O] */
 Node *op_matmul(Graph *g, Node *a, Node *b, bool ta, bool tb); /* [..., m, k] x [..., k, n]; leading axes equal */
 
-/* convolution (op_conv.c): x [B, H, W, C] with w [O, I/groups, kh, kw], or x [B, T, H, W, C] with w [O, I/g, kt, kh, kw] */
+/* convolution (op_conv.c): x [B, W, C] with w [O, I/groups, kw], x [B, H, W, C] with w [O, I/groups, kh, kw], or
+ * x [B, T, H, W, C] with w [O, I/g, kt, kh, kw] */
 typedef struct ConvOpts { int64_t stride[3], pad_lo[3], pad_hi[3], dilation[3], groups; } ConvOpts; /* T, H, W; 0 = 1 (pads 0) */
 Node *op_conv(Graph *g, Node *x, Param *w, Param *b, ConvOpts o);
 Node *op_conv_transpose(Graph *g, Node *x, Param *w, Param *b, ConvOpts o);
+Node *op_conv_node(Graph *g, Node *x, Node *w, Param *b, ConvOpts o); /* w made of parameters, as by weight norm */
 
 /* norms (op_norm.c): y = act(norm(x)*gamma+beta, then *(1+scale)+shift). scale/shift [B, C] or NULL; also [1, C], or
  * x's first axes and C where each has statistics of its own ([B, T, C]: layer norm of [B, T, .., C], group norm a frame). */
@@ -127,7 +129,7 @@ typedef struct AttentionOpts {
     int heads, dim;
     int64_t q_at, k_at, v_at;
     float scale;              /* 0 = dim^-1/2 */
-    Node *bias;               /* f32 [heads, Nq, Nk] or NULL */
+    Node *bias;               /* f32 [heads, Nq, Nk], or [G, heads, Nq, Nk]: number i of the `outer` takes i % G; or NULL */
     Node *key_mask;           /* U8 [outer, Nk] or NULL */
     bool causal, linear;      /* linear: DabFusion's linear attention */
 } AttentionOpts;

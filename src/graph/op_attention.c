@@ -27,6 +27,11 @@ static void *channel(const Node *n, int64_t at)
     return (char *)n->t.data + (size_t)at * dtype_size(n->t.type);
 }
 
+static int64_t bias_groups(const Node *bias)
+{
+    return bias && bias->t.shape.n == 4 ? bias->t.shape.d[0] : 1;
+}
+
 static AttentionArgs args(const Node *n)
 {
     const AttentionAttr *at = n->attr;
@@ -48,6 +53,7 @@ static AttentionArgs args(const Node *n)
                            .out_pitch = (int64_t)at->heads * at->dim,
                            .scale = at->scale,
                            .bias = n->in[IN_BIAS] ? n->in[IN_BIAS]->t.data : NULL,
+                           .bias_groups = bias_groups(n->in[IN_BIAS]),
                            .key_mask = n->in[IN_MASK] ? n->in[IN_MASK]->t.data : NULL,
                            .causal = at->causal};
 }
@@ -220,10 +226,13 @@ static bool tokens_fit(Graph *g, AttentionAttr *at, Node *const *in, int axis)
 static bool extras_fit(Graph *g, const AttentionAttr *at, const AttentionOpts *o)
 {
     char text[96];
+    int64_t groups = bias_groups(o->bias);
     Shape bias = SHAPE(at->heads, at->n[0], at->n[1]), mask = SHAPE(at->outer, at->n[1]);
-    if (o->bias && (o->bias->t.type != JIG_F32 || !shape_equal(o->bias->t.shape, bias)))
-        return graph_fail(g, "attention: bias is %s %s, expected F32 [%d, %lld, %lld]", dtype_name(o->bias->t.type),
-                          shape_text(o->bias->t.shape, text), at->heads, (long long)at->n[0], (long long)at->n[1]);
+    if (o->bias && o->bias->t.shape.n == 4) bias = SHAPE(groups, at->heads, at->n[0], at->n[1]);
+    if (o->bias && (o->bias->t.type != JIG_F32 || !shape_equal(o->bias->t.shape, bias) || at->outer % groups))
+        return graph_fail(g, "attention: bias is %s %s, expected F32 [%d, %lld, %lld], or a part of %lld such",
+                          dtype_name(o->bias->t.type), shape_text(o->bias->t.shape, text), at->heads,
+                          (long long)at->n[0], (long long)at->n[1], (long long)at->outer);
     if (o->key_mask && (o->key_mask->t.type != JIG_U8 || !shape_equal(o->key_mask->t.shape, mask)))
         return graph_fail(g, "attention: mask is %s %s, expected U8 [%lld, %lld]", dtype_name(o->key_mask->t.type),
                           shape_text(o->key_mask->t.shape, text), (long long)at->outer, (long long)at->n[1]);

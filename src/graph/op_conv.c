@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Convolution and transposed convolution: y = act(conv(x, w) + b + residual), formulas and sizes in tensor/kernels.h.
- * Pictures [B, H, W, C] are clips of one frame: the kernels see five axes, the nodes keep the caller's shapes.
+ * Pictures [B, H, W, C] are clips of one frame and sequences [B, W, C] pictures of one row: the kernels see five axes,
+ * the nodes keep the caller's shapes. The weight is a parameter, or a node made of parameters (weight norm).
  */
 #include "graph/graph_internal.h"
 
@@ -91,24 +92,24 @@ static void conv_grad(Graph *g, Node *n, Node *dy)
 
 static const Op conv_op = {.name = "conv", .run = conv_run, .grad = conv_grad, .flops = conv_flops, .epilogue = true};
 
-/* [.., H, W] with a T axis put in at `at` when the picture has none. */
-static Shape with_time(Shape s, int at)
+/* Axes of length 1 put in at `at` until there are T, H and W. */
+static Shape with_space(Shape s, int at)
 {
-    if (s.n == 5) return s;
     Shape r = {.n = 5};
-    for (int i = 0; i < 5; i++) r.d[i] = i < at ? s.d[i] : i == at ? 1 : s.d[i - 1];
+    int more = 5 - s.n;
+    for (int i = 0; i < 5; i++) r.d[i] = i < at ? s.d[i] : i < at + more ? 1 : s.d[i - more];
     return r;
 }
 
 /* Fills at->geom and at->y from x, w and the options; false when they do not fit. */
-static bool geometry(Graph *g, ConvAttr *at, ConvOpts o, bool flat)
+static bool geometry(Graph *g, ConvAttr *at, ConvOpts o, int missing)
 {
     ConvGeom *geom = &at->geom;
     geom->groups = o.groups ? o.groups : 1;
     int64_t out = at->w.d[geom->transposed ? 1 : 0] * (geom->transposed ? geom->groups : 1);
     at->y = SHAPE(at->x.d[0], 1, 1, 1, out);
     for (int i = 0; i < 3; i++) {
-        bool none = flat && i == 0;
+        bool none = i < missing;
         int64_t k = at->w.d[2 + i], s = none || !o.stride[i] ? 1 : o.stride[i],
                 d = none || !o.dilation[i] ? 1 : o.dilation[i];
         int64_t lo = none ? 0 : o.pad_lo[i], hi = none ? 0 : o.pad_hi[i], reach = (k - 1) * d + 1, n = at->x.d[1 + i];
@@ -136,36 +137,52 @@ static bool geometry(Graph *g, ConvAttr *at, ConvOpts o, bool flat)
     return true;
 }
 
-static Node *conv(Graph *g, Node *x, Param *w, Param *b, ConvOpts o, bool transposed)
+static Node *conv(Graph *g, Node *x, Node *weight, Node *bias, ConvOpts o, bool transposed)
 {
     char xs[96], ws[96];
-    if (!op_floats(g, "conv", &x, 1)) return NULL;
-    Node *weight = graph_param(g, w);
-    if (!weight) return NULL;
+    Node *floats[] = {x, weight};
+    if (!op_floats(g, "conv", floats, 2)) return NULL;
     Shape sx = x->t.shape, sw = weight->t.shape;
     int64_t groups = o.groups ? o.groups : 1, in = node_dim(x, -1);
-    bool fits = (sx.n == 4 || sx.n == 5) && sw.n == sx.n && groups > 0 && in % groups == 0;
+    bool fits = sx.n >= 3 && sx.n <= 5 && sw.n == sx.n && groups > 0 && in % groups == 0;
     if (!fits || (transposed ? sw.d[0] != in : sw.d[1] * groups != in || sw.d[0] % groups))
-        return graph_fail(g, "conv%s: x %s, weight %s %s, %lld groups do not fit; expected [B, (T,) H, W, C] and %s",
-                          transposed ? " transposed" : "", shape_text(sx, xs), w->name, shape_text(sw, ws),
-                          (long long)groups, transposed ? "[C, O/groups, (t,) h, w]" : "[O, C/groups, (t,) h, w]");
-    ConvAttr at = {.geom.transposed = transposed, .x = with_time(sx, 1), .w = with_time(sw, 2)};
-    if (!geometry(g, &at, o, sx.n == 4)) return NULL;
-    Node *bias = op_param_f32(g, b, at.y.d[4], "bias");
-    if (b && !bias) return NULL;
-    Shape y = sx.n == 5 ? at.y : SHAPE(at.y.d[0], at.y.d[2], at.y.d[3], at.y.d[4]);
+        return graph_fail(g, "conv%s: x %s, weight %s %s, %lld groups do not fit; expected [B, (T, H,) W, C] and %s",
+                          transposed ? " transposed" : "", shape_text(sx, xs), weight->param ? weight->param->name : "",
+                          shape_text(sw, ws), (long long)groups,
+                          transposed ? "[C, O/groups, (t, h,) w]" : "[O, C/groups, (t, h,) w]");
+    ConvAttr at = {.geom.transposed = transposed, .x = with_space(sx, 1), .w = with_space(sw, 2)};
+    if (!geometry(g, &at, o, 5 - sx.n)) return NULL;
+    if (bias && shape_count(bias->t.shape) != at.y.d[4])
+        return graph_fail(g, "conv: bias is %s, expected %lld values", shape_text(bias->t.shape, xs), (long long)at.y.d[4]);
+    Shape y = {.n = sx.n};
+    for (int i = 0; i < y.n; i++) y.d[i] = at.y.d[i == 0 ? 0 : i + 5 - y.n];
     Node *ins[EPILOGUE_INPUTS] = {x, weight, bias};
     Node *n = graph_node(g, &conv_op, x->t.type, y, EPILOGUE_INPUTS, ins, &at, sizeof at);
     if (n) n->weight = 1;
     return n;
 }
 
+static Node *conv_of_params(Graph *g, Node *x, Param *w, Param *b, ConvOpts o, bool transposed)
+{
+    Node *weight = x ? graph_param(g, w) : NULL;
+    if (!weight) return NULL;
+    int axis = transposed ? 1 : 0;
+    Node *bias = op_param_f32(g, b, weight->t.shape.d[axis] * (transposed && o.groups ? o.groups : 1), "bias");
+    return b && !bias ? NULL : conv(g, x, weight, bias, o, transposed);
+}
+
+Node *op_conv_node(Graph *g, Node *x, Node *w, Param *b, ConvOpts o)
+{
+    Node *bias = w ? op_param_f32(g, b, w->t.shape.d[0], "bias") : NULL;
+    return b && !bias ? NULL : conv(g, x, w, bias, o, false);
+}
+
 Node *op_conv(Graph *g, Node *x, Param *w, Param *b, ConvOpts o)
 {
-    return conv(g, x, w, b, o, false);
+    return conv_of_params(g, x, w, b, o, false);
 }
 
 Node *op_conv_transpose(Graph *g, Node *x, Param *w, Param *b, ConvOpts o)
 {
-    return conv(g, x, w, b, o, true);
+    return conv_of_params(g, x, w, b, o, true);
 }

@@ -10,11 +10,13 @@
 #include "nn/nn.h"
 
 #include <cjson/cJSON.h>
+#include <fnmatch.h>
 #include <string.h>
 
 enum { MAX_INPUTS = 24, MAX_RESULTS = 64 };
 
 struct NetIo {
+    Arena *mem;
     Graph *g;
     const NetClass *c;
     Node *outside[MAX_INPUTS], *inside[MAX_INPUTS]; /* NULL: not given */
@@ -57,10 +59,11 @@ int net_numbers(const char *name, const char *text, int64_t lo, int64_t hi, int6
 
 static bool listed(const char *words, const char *word)
 {
-    size_t n = strlen(word);
+    char one[64];
     for (const char *at = words; at && *at;) {
         size_t length = strcspn(at, " ");
-        if (length == n && !strncmp(at, word, n)) return true;
+        snprintf(one, sizeof one, "%.*s", (int)MIN(length, sizeof one - 1), at);
+        if (!fnmatch(one, word, 0)) return true;
         at += length + (at[length] != 0);
     }
     return false;
@@ -223,7 +226,7 @@ void net_out(NetIo *io, const char *name, Node *n, NetLayout layout)
     }
     n = op_cast(io->g, n, JIG_F32);
     if (layout == NET_CHANNELS_FIRST && n) n = move_channels(io->g, n, false);
-    io->names[io->n_results] = name;
+    io->names[io->n_results] = arena_strdup(io->mem, name);
     io->results[io->n_results++] = n;
     graph_output(io->g, name, n);
 }
@@ -316,7 +319,7 @@ bool net_plan(NetAlone *n, const Device *device, DType compute, const SafeTensor
     const NetClass *c = n->c;
     if (in && !check_inputs(c, in, e)) return false;
     graph_destroy(n->io.g);
-    n->io = (NetIo){.g = graph_create(device, compute), .c = c};
+    n->io = (NetIo){.mem = n->mem, .g = graph_create(device, compute), .c = c};
     for (int i = 0; i < c->n_inputs; i++) {
         Tensor t = {0};
         if (in ? !safetensors_find(in, c->inputs[i].name, &t) : c->inputs[i].optional) continue;

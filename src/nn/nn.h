@@ -89,7 +89,7 @@ typedef struct NetClass {
     OptTable config;            /* of the struct that create gets; names as in published configuration files */
     size_t config_size;
     const char *section;        /* object of a published file that holds the configuration; NULL: the file itself */
-    const char *unused;         /* keys of published files that change nothing here, separated by spaces; may be NULL */
+    const char *unused;         /* keys of published files that change nothing here, patterns between spaces; or NULL */
     const NetInput *inputs;
     int n_inputs;
     void *(*create)(const void *config, ParamSet *ps, Err *e); /* NULL and a message for sizes that cannot be */
@@ -102,6 +102,18 @@ typedef struct NetList { const NetClass *const *rows; int n; } NetList;
 /* Numbers of a list option: "2-2-6-2" (in JSON also [2, 2, 6, 2]), each within lo..hi; how many, at most max; 0 and a
  * message otherwise. */
 int net_numbers(const char *name, const char *text, int64_t lo, int64_t hi, int64_t *out, int max, Err *e);
+
+/* What every configuration file of transformers may hold besides the sizes. */
+#define NET_HF_UNUSED                                                                                                   \
+    "_* add_cross_attention architectures attn_implementation bad_words_ids begin_suppress_tokens bos_token_id "        \
+    "chunk_size_feed_forward cross_attention_hidden_size decoder_start_token_id diversity_penalty do_sample dtype "     \
+    "early_stopping encoder_no_repeat_ngram_size eos_token_id exponential_decay_length_penalty finetuning_task "        \
+    "forced_*_token_id id2label initializer_* is_decoder is_encoder_decoder label2id length_penalty max_length "        \
+    "min_length model_type no_repeat_ngram_size num_beam_groups num_beams num_return_sequences output_attentions "      \
+    "output_hidden_states output_scores pad_token_id prefix problem_type pruned_heads remove_invalid_values "           \
+    "repetition_penalty return_dict* sep_token_id suppress_tokens task_specific_params temperature tf_legacy_loss "     \
+    "tie_encoder_decoder tie_word_embeddings tokenizer_class top_k top_p torch_dtype torchscript "                      \
+    "transformers_version typical_p use_bfloat16 gradient_checkpointing "
 
 typedef struct NetAlone NetAlone;
 /* json: the configuration, or NULL for the published one; `weights`, if not NULL: its metadata may hold the configuration,

@@ -90,8 +90,9 @@ typedef struct NormArgs {
  * [outer, N, inner, row]. Time attention over [B, T, H*W, C] has outer = B, N = T, inner = H*W; space attention has
  * inner = 1. q, k, v point at head 0, channel 0; head h, channel c of token (o, i, n) lies at
  * ((o*N + n)*inner + i)*pitch + h*dim + c.
- *   out = softmax(scale * q k^T + bias[h]) v
- * bias F [heads, Nq, Nk] or NULL; causal: key j <= query i (+ Nk - Nq). A query that sees no key gets 0. */
+ *   out = softmax(scale * q k^T + bias[o % G, h]) v
+ * bias F [G, heads, Nq, Nk] or NULL (G = bias_groups, 0 counts as 1: windows of a picture that differ in what they may
+ * see); causal: key j <= query i (+ Nk - Nq). A query that sees no key gets 0. */
 typedef struct AttentionArgs {
     int64_t outer, inner, nq, nk;
     int heads, dim;
@@ -100,13 +101,14 @@ typedef struct AttentionArgs {
     int64_t q_pitch, k_pitch, v_pitch, out_pitch; /* elements from one token to the next */
     float scale;
     const float *bias;
+    int64_t bias_groups;
     const uint8_t *key_mask; /* [outer, Nk]: 0 = key not there; NULL = all there */
     bool causal;
     void *out;               /* grad: not used */
     const void *dout;        /* grad: gradient of out, pitch out_pitch */
     void *dq, *dk, *dv;      /* grad: pitches dq_pitch ..; written, not added */
     int64_t dq_pitch, dk_pitch, dv_pitch;
-    float *dbias;            /* grad: F [heads, Nq, Nk], written; NULL = not wanted */
+    float *dbias;            /* grad: F, bias's shape, written; NULL = not wanted */
 } AttentionArgs;
 
 /* Sampling at absolute coordinates (grid_sample): x [B, H, W, C], grid F [B, h, w, 2] as (x, y), y [B, h, w, C].

@@ -36,7 +36,8 @@ static void test_list(void **state)
     Said *s = program("net");
     assert_int_equal(s->code, 0);
     static const char *const names[] = {"articulated.pose", "articulated.motion", "articulated.flow", "articulated.pixels",
-                                        "articulated.background", "dabfusion.flow_unet", "dabfusion.generator"};
+                                        "articulated.background", "dabfusion.flow_unet", "dabfusion.generator",
+                                        "encoders.clap", "encoders.wav2clip", "encoders.wav2vec2"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (!strstr(s->out, names[i]))
             fail_msg("%s is not listed", names[i]);

@@ -44,6 +44,19 @@ B(deconv)
     return op_conv_transpose(g, x[0], p[0], p[1], o);
 }
 
+B(conv_line)
+{
+    ConvOpts o = {.stride = {1, 1, c->n[0]}, .pad_lo = {0, 0, c->n[1]}, .pad_hi = {0, 0, c->n[1]}, .groups = c->n[2]};
+    return op_conv(g, x[0], p[0], p[1], o);
+}
+/* weight norm: w = gain v / |v|, the norm for each tap over the other axes */
+B(conv_of_node)
+{
+    Node *v = graph_param(g, p[0]), *gain = graph_param(g, p[1]);
+    Node *scale = op_mul(g, gain, op_act(g, ACT_RSQRT, op_sum(g, op_act(g, ACT_SQUARE, v), 3)));
+    return op_conv_node(g, x[0], op_mul(g, v, scale), p[2], (ConvOpts){.pad_lo = {0, 0, 2}, .pad_hi = {0, 0, 2}, .groups = 2});
+}
+
 static void test_convolutions(void **state)
 {
     const Case cases[] = {
@@ -54,6 +67,9 @@ static void test_convolutions(void **state)
         {"conv per channel", conv, {SHAPE(1, 5, 4, 4)}, {SHAPE(4, 1, 3, 3), SHAPE(4)}, .n = {1, 1, 4}},
         {"conv frames", conv, {SHAPE(1, 2, 4, 5, 3)}, {SHAPE(4, 3, 1, 3, 3), SHAPE(4)}, .n = {1, 1}},
         {"conv 3-D", conv_odd, {SHAPE(1, 4, 5, 6, 2)}, {SHAPE(3, 2, 2, 2, 3), SHAPE(3)}},
+        {"conv line", conv_line, {SHAPE(2, 9, 3)}, {SHAPE(4, 3, 3), SHAPE(4)}, .n = {2, 1}},
+        {"conv line groups", conv_line, {SHAPE(1, 7, 4)}, {SHAPE(6, 2, 4), SHAPE(6)}, .n = {1, 2, 2}},
+        {"conv of a node", conv_of_node, {SHAPE(1, 6, 4)}, {SHAPE(4, 2, 4), SHAPE(1, 1, 4), SHAPE(4)}},
         {"transposed", deconv, {SHAPE(2, 3, 4, 3)}, {SHAPE(3, 2, 4, 4), SHAPE(2)}, .n = {2, 1}},
         {"transposed groups", deconv, {SHAPE(1, 3, 3, 4)}, {SHAPE(4, 3, 3, 3), SHAPE(6)}, .n = {2, 0, 2}},
         {"transposed frames", deconv, {SHAPE(1, 2, 3, 3, 2)}, {SHAPE(2, 3, 1, 4, 4), SHAPE(3)}, .n = {2, 1}},
@@ -174,6 +190,7 @@ static void test_attention(void **state)
         {"one node, channels left over", fused_one, {SHAPE(1, 5, 3 * WIDTH + 2)}, .n = {0, 0, 1}},
         {"the same q and k", shared, {q, q}},
         {"bias", with_bias, {q, k, SHAPE(HEADS, 3, 4)}},
+        {"bias of each sequence", with_bias, {q, k, SHAPE(2, HEADS, 3, 4)}},
         {"mask", with_mask, {q, k}},
         {"linear", separate, {q, q, q}, .n = {1}},
         {"linear of one node", fused_one, {qkv}, .n = {1}},

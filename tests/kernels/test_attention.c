@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-typedef struct Case { int64_t outer, inner, nq, nk; int heads, dim; bool bias, mask, causal; } Case;
+/* biases: how many different ones there are, from sequence to sequence; 0 counts as 1 */
+typedef struct Case { int64_t outer, inner, nq, nk; int heads, dim; bool bias, mask, causal; int64_t biases; } Case;
 
 static const Case table[] = {
     {1, 1, 1, 1, 1, 1},
@@ -19,6 +20,9 @@ static const Case table[] = {
     {1, 3, 7, 3, 2, 5, .causal = true},
     {2, 1, 64, 257, 2, 48, .mask = true, .causal = true},
     {1, 1, 1, 300, 1, 64},
+    {12, 1, 64, 64, 4, 32, .bias = true, .biases = 4},
+    {6, 2, 16, 16, 5, 16, .bias = true, .mask = true, .biases = 3},
+    {4, 1, 20, 300, 2, 8, .bias = true, .biases = 2},
 };
 
 /* q, k, v (and their gradients) lie side by side in rows of one tensor, as a fused projection leaves them. */
@@ -68,13 +72,14 @@ static void compare(const Case *c, DType t, bool linear)
     Tensor out = check_like((Tensor){t, SHAPE(c->outer * c->inner * c->nq, width)}), out2 = check_like(out);
     Tensor dout = check_random(t, out.shape, 1), dq = check_like(out), dq2 = check_like(out), dkv = check_like(kv),
            dkv2 = check_like(kv);
-    Tensor bias = check_random(JIG_F32, SHAPE(c->heads, c->nq, c->nk), 1),
+    Tensor bias = check_random(JIG_F32, SHAPE(MAX(c->biases, 1), c->heads, c->nq, c->nk), 1),
            mask = check_like((Tensor){JIG_U8, SHAPE(c->outer, c->nk)});
     for (int64_t i = 0; i < c->outer * c->nk; i++)
         ((uint8_t *)mask.data)[i] = i < c->nk ? PICK(0, 1, 1) > 0 : i % 7 != 0;
     dbias = check_like(bias);
     dbias2 = check_like(bias);
     if (c->bias) a.bias = bias.data;
+    a.bias_groups = c->biases;
     if (c->mask) a.key_mask = mask.data;
     AttentionFn *f = linear ? ref->linear_attention : ref->attention,
                 *f2 = linear ? cpu->linear_attention : cpu->attention;

@@ -23,7 +23,8 @@ typedef struct Attend {
     int G, groups;           /* heads loaded together; groups of heads */
     int64_t P;               /* pitch of the rows of a group */
     int64_t parts;           /* gradient with dbias: shares of the sequences, each with its own sums */
-    float *dbias;            /* [parts, heads, nq, nk] */
+    int64_t biases;          /* different ones: sequence o takes o % biases */
+    float *dbias;            /* [parts, biases, heads, nq, nk] */
 } Attend;
 
 /* A group of heads of one sequence, the head that is worked on, and the thread's matrices. A matrix of rows has pitch P
@@ -44,6 +45,7 @@ static Attend setup(const AttentionArgs *a, int64_t matrices)
     Attend s = {.a = a,
                 .q_blocks = (a->nq + QB - 1) / QB,
                 .D = padded(a->dim),
+                .biases = MAX(a->bias_groups, 1),
                 .K = padded(a->nk),
                 .tile = padded(MIN(a->nk, KB))};
     int64_t head = MAX(a->nk * a->dim * 4 * matrices, 1), tasks = a->outer * a->inner * s.q_blocks;
@@ -145,7 +147,8 @@ static void score_tile(const Sequence *m, int64_t q0, int64_t rows, int64_t k0, 
         float *x = m->scores + r * s->tile;
         for (int64_t j = n; j < padded(n); j++) x[j] = -INFINITY;
         if (a->bias) {
-            const float *b = a->bias + ((m->first + m->g) * a->nq + q0 + r) * a->nk + k0;
+            int64_t head = m->o % s->biases * a->heads + m->first + m->g;
+            const float *b = a->bias + (head * a->nq + q0 + r) * a->nk + k0;
             SIMD for (int64_t j = 0; j < n; j++) x[j] += b[j];
         }
         if (a->key_mask) {
@@ -366,12 +369,13 @@ static void gradient_units(void *ctx, int64_t from, int64_t to)
     for (int64_t unit = from; unit < to; unit++) {
         int64_t part = unit / s->groups;
         int group = (int)(unit % s->groups);
-        float *dbias = s->dbias ? s->dbias + (part * a->heads + group * s->G) * square : NULL;
+        float *dbias = s->dbias ? s->dbias + (part * s->biases * a->heads + group * s->G) * square : NULL;
         place(&m, 0, group);
-        if (dbias) memset(dbias, 0, sizeof(float) * (size_t)(heads_here(&m) * square));
+        for (int64_t b = 0; dbias && b < s->biases; b++)
+            memset(dbias + b * a->heads * square, 0, sizeof(float) * (size_t)(heads_here(&m) * square));
         for (int64_t seq = part * sequences / s->parts; seq < (part + 1) * sequences / s->parts; seq++) {
             place(&m, seq, group);
-            gradient_sequence(&m, dbias);
+            gradient_sequence(&m, dbias ? dbias + m.o % s->biases * a->heads * square : NULL);
         }
     }
 }
@@ -382,7 +386,7 @@ static void gradient_units(void *ctx, int64_t from, int64_t to)
 void V(attention_grad)(const AttentionArgs *a)
 {
     Attend s = setup(a, 6);
-    int64_t sequences = a->outer * a->inner, count = a->heads * a->nq * a->nk;
+    int64_t sequences = a->outer * a->inner, count = s.biases * a->heads * a->nq * a->nk;
     s.parts = sequences;
     if (a->dbias) {
         s.parts = CLAMP(PARTS_BYTES / (count * 4 + 1), 1, MIN(PARTS, MAX(sequences, 1)));

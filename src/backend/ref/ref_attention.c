@@ -83,6 +83,13 @@ static bool visible(const Head *s, int64_t i, int64_t j)
     return (!a->causal || j <= i + (a->nk - a->nq)) && (!a->key_mask || a->key_mask[s->o * a->nk + j]);
 }
 
+/* Where the head's row i of bias, or of its gradient, begins. */
+static int64_t bias_row(const Head *s, int64_t i)
+{
+    const AttentionArgs *a = s->a;
+    return ((s->o % MAX(a->bias_groups, 1) * a->heads + s->h) * a->nq + i) * a->nk;
+}
+
 static float *probabilities(const Head *s)
 {
     const AttentionArgs *a = s->a;
@@ -91,7 +98,7 @@ static float *probabilities(const Head *s)
         float *row = p + i * a->nk, top = -INFINITY, sum = 0;
         for (int64_t j = 0; j < a->nk; j++) {
             row[j] = a->scale * dot(s->q + i * a->dim, s->k + j * a->dim, a->dim);
-            if (a->bias) row[j] += a->bias[(s->h * a->nq + i) * a->nk + j];
+            if (a->bias) row[j] += a->bias[bias_row(s, i) + j];
             if (!visible(s, i, j)) row[j] = -INFINITY;
             top = fmaxf(top, row[j]);
         }
@@ -134,7 +141,7 @@ static void attend_grad(Head *s)
             add_scaled(dq + i * dim, a->scale * ds[j], s->k + j * dim, dim);
             add_scaled(dk + j * dim, a->scale * ds[j], s->q + i * dim, dim);
             add_scaled(dv + j * dim, row[j], dout + i * dim, dim);
-            if (a->dbias) a->dbias[(s->h * a->nq + i) * a->nk + j] += ds[j];
+            if (a->dbias) a->dbias[bias_row(s, i) + j] += ds[j];
         }
     }
     scatter(s, dq, a->dq, a->nq, a->dq_pitch);
@@ -152,7 +159,8 @@ void ref_attention(const AttentionArgs *a)
 
 void ref_attention_grad(const AttentionArgs *a)
 {
-    if (a->dbias) memset(a->dbias, 0, sizeof(float) * (size_t)(a->heads * a->nq * a->nk));
+    size_t biases = (size_t)(MAX(a->bias_groups, 1) * a->heads * a->nq * a->nk);
+    if (a->dbias) memset(a->dbias, 0, sizeof(float) * biases);
     for_all_heads(a, attend_grad);
 }
 

@@ -68,6 +68,8 @@ typedef struct TimeWarp {
  * `from` and stays within [lo, hi]. false (not an error): no such map within the limits. */
 bool timewarp_fit(const double *hit, const float *depth, int n, double from, double lo, double hi,
                   const double *grid, int n_grid, double seconds, TimeWarp *out);
+/* The map through n >= 2 pairs of times, both rising. */
+void timewarp_through(const double *song, const double *clip, int n, TimeWarp *out);
 double timewarp_at(const TimeWarp *w, double song); /* clip seconds */
 void timewarp_finish(TimeWarp *w);
 

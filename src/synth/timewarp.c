@@ -186,6 +186,16 @@ bool timewarp_fit(const double *hit, const float *depth, int n, double from, dou
     return best_hit >= 0;
 }
 
+void timewarp_through(const double *song, const double *clip, int n, TimeWarp *out)
+{
+    *out = (TimeWarp){.song = mem_alloc((size_t)n * sizeof *out->song),
+                      .clip = mem_alloc((size_t)n * sizeof *out->clip),
+                      .slope = mem_alloc((size_t)n * sizeof *out->slope)};
+    for (int i = 0; i < n; i++)
+        add_knot(out, song[i], clip[i]);
+    set_slopes(out);
+}
+
 double timewarp_at(const TimeWarp *w, double song)
 {
     int i = 0;

@@ -33,6 +33,8 @@ typedef struct Stretch {
 } Stretch;
 /* *out is the caller's (mem_free). frames: length of the dance; longest: of a stretch. Covers all frames without gaps. */
 int phrases_plan(const SongFeatures *f, const BeatGrid *grid, int frames, int longest, Stretch **out);
+/* Bends time so that hits near a beat fall on it (beat_snap.c). */
+bool beat_snap(Moves *m, const BeatGrid *grid, Err *e);
 bool compose_moves(const SongFeatures *f, const BeatGrid *grid, const ArticulatedOptions *o, Moves *out, Err *e); /* fills out's rows (compose.c) */
 
 /* ---- planes (planes.c) --------------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ static bool sample_moves(MotionRunner *m, const SongFeatures *f, const BeatGrid 
     if (ok) moves_normalise(out);
     for (int i = 1; i < n && ok; i++) moves_smooth_seam(out, plan[i].first, MIN(SEAM_FRAMES, plan[i].count));
     mem_free(plan);
-    return ok;
+    return ok && beat_snap(out, grid, e);
 }
 
 bool articulated_make_moves(ArticulatedModel *m, const float *samples, int64_t n, double rate, const BeatGrid *grid,

@@ -40,12 +40,12 @@ static void ring(Picture *p, float cx, float cy, float r, float a, float b)
         }
 }
 
-static bool drawn(Picture *p, float *mask)
+static bool drawn(Picture *p, const float *prior, float *mask)
 {
     WorkPicture work;
     work_picture_init(&work, p);
     assert_true(work.w == W && work.h == H);
-    bool ok = figure_drawn(&work, NULL, mask);
+    bool ok = figure_drawn(&work, prior, mask);
     work_picture_finish(&work);
     picture_finish(p);
     return ok;
@@ -57,7 +57,7 @@ static void test_line_drawing(void **state)
     Picture p = page();
     ring(&p, 100, 120, 50, 1.0f, 1.06f); /* a gap of three pixels */
     ring(&p, 30, 30, 12, 9, 9);          /* something else on the page */
-    assert_true(drawn(&p, mask));
+    assert_true(drawn(&p, NULL, mask));
     double inside = 0, outside = 0, n = 0, m = 0;
     for (int y = 0; y < H; y++)
         for (int x = 0; x < W; x++) {
@@ -75,23 +75,46 @@ static void test_line_drawing(void **state)
     assert_true(outside / m < 0.001);
 }
 
-static void test_no_drawing(void **state)
+/* A block of one colour: a photograph's figure is no stroke. */
+static void block(Picture *p)
+{
+    for (int y = 60; y < 220; y++)
+        for (int x = 60; x < 140; x++)
+            memset(p->rgba + 4 * (y * W + x), 70, 3);
+}
+
+static void test_painted(void **state)
 {
     static float mask[W * H];
+    Picture plain = page();
+    for (int i = 0; i < W * H; i++) /* ground of one colour */
+        memset(plain.rgba + 4 * i, 230, 3);
+    block(&plain);
+    assert_true(drawn(&plain, NULL, mask));
+    double sum = 0;
+    for (int i = 0; i < W * H; i++)
+        sum += mask[i];
+    assert_true(sum > 0.99 * 80 * 160 && sum < 83 * 163); /* a pixel of ground stays around it */
+}
+
+static void test_no_drawing(void **state)
+{
+    static float mask[W * H], prior[W * H];
     Picture empty = page(), broad = page(), busy = page();
-    assert_false(drawn(&empty, mask));
-    for (int y = 60; y < 220; y++) /* a photograph's figure is no stroke */
-        for (int x = 60; x < 140; x++)
-            memset(broad.rgba + 4 * (y * W + x), 70, 3);
-    assert_false(drawn(&broad, mask));
+    for (int i = 0; i < W * H; i++)
+        prior[i] = 0.5f;
+    assert_false(drawn(&empty, NULL, mask));
+    block(&broad);
+    assert_false(drawn(&broad, prior, mask));
     for (int i = 0; i < W * H; i++)
         for (int c = 0; c < 3; c++)
             busy.rgba[4 * i + c] = (uint8_t)(128 + 100 * sinf(0.9f * (float)(i % W)) * cosf(0.7f * (float)(i / W)));
-    assert_false(drawn(&busy, mask));
+    assert_false(drawn(&busy, NULL, mask));
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_line_drawing), cmocka_unit_test(test_no_drawing)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_line_drawing), cmocka_unit_test(test_painted),
+                                       cmocka_unit_test(test_no_drawing)};
     return cmocka_run_group_tests_name("articulated/drawn", tests, NULL, NULL);
 }

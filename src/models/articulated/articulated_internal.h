@@ -77,7 +77,7 @@ void figure_cut(const WorkPicture *p, const float *prior, float *mask);
  * side whose colours nearby are more like its own. height: of the figure in work pixels. */
 void figure_refine(const WorkPicture *p, const float *prior, float height, float *mask);
 /* A drawing on paper: lines, what they enclose, and small pieces near them, as mask 0..1 (figure_drawn.c). prior: where a network
- * saw the figure, or NULL: the piece in the middle. False, mask untouched: this is no drawing on paper. */
+ * saw the figure, or NULL: the piece in the middle, and then painted figures on plain ground, too. False, mask untouched: no such picture. */
 bool figure_drawn(const WorkPicture *p, const float *prior, float *mask);
 /* mask of the work picture -> coverage of the whole picture, [picture->h, picture->w] */
 void figure_mask_to_picture(const WorkPicture *work, const float *mask, const Picture *picture, uint8_t *out);

@@ -4,6 +4,7 @@
  * child's drawing with thin lines around white, is easy here: find the paper (what a wide neighbourhood agrees on), take what
  * differs as ink, close the gaps of the lines, fill what they enclose, and keep the piece that is meant. Photographs are
  * refused: too little of them is paper. Like the first step of AnimatedDrawings (Smith et al. 2023), without its network.
+ * Where no network saw a body, painted figures are taken, too, if the picture's rim is of one colour all around.
  *
  * Planes [h, w] of the work picture.
  */
@@ -54,6 +55,35 @@ static float find_paper(const WorkPicture *p, float *far, float *noise)
     mem_free(weight);
     mem_free(count);
     return share;
+}
+
+/* The same for a figure on plain ground, which may be wide: the ground is what the rim of the picture shows. */
+static void find_ground(const WorkPicture *p, float *far, float *noise)
+{
+    size_t n = (size_t)p->w * (size_t)p->h, count = 0;
+    int rim = MAX(MIN(p->w, p->h) / 40, 1);
+    double sum[3] = {0}, square = 0;
+    for (size_t i = 0; i < n; i++) {
+        int x = (int)(i % (size_t)p->w), y = (int)(i / (size_t)p->w);
+        if (x >= rim && y >= rim && x < p->w - rim && y < p->h - rim)
+            continue;
+        for (size_t c = 0; c < 3; c++) {
+            sum[c] += p->rgb[3 * i + c];
+            square += (double)p->rgb[3 * i + c] * p->rgb[3 * i + c];
+        }
+        count++;
+    }
+    for (size_t i = 0; i < n; i++) {
+        float d2 = 0;
+        for (size_t c = 0; c < 3; c++) {
+            float d = p->rgb[3 * i + c] - (float)(sum[c] / (double)count);
+            d2 += d * d;
+        }
+        far[i] = sqrtf(d2);
+    }
+    for (size_t c = 0; c < 3; c++)
+        square -= sum[c] * sum[c] / (double)count;
+    *noise = (float)sqrt(MAX(square, 0) / (double)count);
 }
 
 /* Pixels of ink over pixels of its rim: half the width of the strokes. */
@@ -182,16 +212,27 @@ static bool keep_figure(uint8_t *on, const float *prior, int w, int h, float rea
     return true;
 }
 
+static void mark_ink(const float *far, float noise, size_t n, uint8_t *on)
+{
+    float limit = CLAMP(3.5f * noise, INK_LEAST, 0.2f);
+    for (size_t i = 0; i < n; i++)
+        on[i] = far[i] > limit;
+}
+
 bool figure_drawn(const WorkPicture *p, const float *prior, float *mask)
 {
     size_t n = (size_t)p->w * (size_t)p->h;
     float *far = mem_alloc(sizeof(float) * 2 * n), *distance = far + n, noise, side = (float)MAX(p->w, p->h);
     uint8_t *on = mem_alloc(n);
     int *stack = mem_alloc(sizeof *stack * n);
-    float paper = find_paper(p, far, &noise), limit = CLAMP(3.5f * noise, INK_LEAST, 0.2f);
-    for (size_t i = 0; i < n; i++)
-        on[i] = far[i] > limit;
+    float paper = find_paper(p, far, &noise);
+    mark_ink(far, noise, n, on);
     bool drawn = paper >= PAPER_LEAST && noise <= PAPER_NOISE && stroke_width(on, p->w, p->h) < STROKES * side;
+    if (!drawn && !prior) {
+        find_ground(p, far, &noise);
+        mark_ink(far, noise, n, on);
+        drawn = noise <= PAPER_NOISE;
+    }
     if (drawn) {
         close_and_fill(on, p->w, p->h, MAX(0.009f * side, 1.5f), distance, stack);
         drawn = keep_figure(on, prior, p->w, p->h, 0.03f * side, distance, stack);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * `jig net NAME`: one network alone on tensors from a file, in its published names and layouts, so that anyone can compare
- * it with a reference. Without NAME: the networks there are. Without --in: what a network consists of and what it takes.
+ * `jig net NAME`: one network alone on tensors from a file, in its published names and layouts, so that anyone can
+ * compare it with a reference. Without NAME: the networks there are. Without --in: what a network consists of and what
+ * it takes.
  */
 #include "api/api.h"
 #include "encoders/encoders.h"

@@ -5,7 +5,8 @@
  */
 #include "encoders/encoders.h"
 
-/* ---- CLAP: ClapAudioModelWithProjection --------------------------------------------------------------------------- */
+/* ---- CLAP: ClapAudioModelWithProjection ---------------------------------------------------------------------------
+ */
 
 typedef struct ClapOptions {
     HtsatConfig c;
@@ -29,7 +30,8 @@ static const Option clap_rows[] = {
     CLAP_INT("hidden_size", hidden, 0, 16384, "0", "width of the last level; follows from the others"),
     CLAP_LIST("depths", depths, "2-2-12-2", "blocks of the levels"),
     CLAP_LIST("num_attention_heads", heads, "4-8-16-32", "heads of the levels"),
-    {"mlp_ratio", 0, OPT_FLOAT, offsetof(ClapOptions, c.mlp_ratio), 0.25, 16, "4", NULL, "X", "hidden width of a block's MLP"},
+    {"mlp_ratio", 0, OPT_FLOAT, offsetof(ClapOptions, c.mlp_ratio), 0.25, 16, "4", NULL, "X",
+     "hidden width of a block's MLP"},
     {"layer_norm_eps", 0, OPT_FLOAT, offsetof(ClapOptions, c.eps), 1e-12, 1, "1e-5", NULL, "X", "of the blocks' norms"},
     CLAP_INT("projection_dim", projection, 0, 8192, "512", "of the result; 0: no projection"),
     CLAP_INT("patch_embed_input_channels", channels, 1, 1, "1", "1"),
@@ -40,7 +42,8 @@ static const Option clap_rows[] = {
     CLAP_BOOL("enable_patch_layer_norm", patch_norm, "true", "must be true"),
     CLAP_BOOL("qkv_bias", qkv_bias, "true", "must be true"),
     {"hidden_act", 0, OPT_CHOICE, offsetof(ClapOptions, act), 0, 0, "gelu", "gelu", "NAME", "activation"},
-    {"projection_hidden_act", 0, OPT_CHOICE, offsetof(ClapOptions, projection_act), 0, 0, "relu", "relu", "NAME", "activation"},
+    {"projection_hidden_act", 0, OPT_CHOICE, offsetof(ClapOptions, projection_act), 0, 0, "relu", "relu", "NAME",
+     "activation"},
 };
 
 static bool clap_config(const ClapOptions *o, HtsatConfig *c, Err *e)
@@ -111,7 +114,7 @@ static const NetClass clap_class = {
     .inputs = clap_inputs, .n_inputs = ARRAY_LEN(clap_inputs), .create = clap_create, .destroy = clap_destroy,
     .build = clap_build, .typical = clap_typical};
 
-/* ---- Wav2CLIP -------------------------------------------------------------------------------------------------------- */
+/* ---- Wav2CLIP ---------------------------------------------------------------------------------------------------- */
 
 typedef struct Wav2clipOptions {
     int64_t width;
@@ -122,7 +125,8 @@ typedef struct Wav2clipOptions {
 static const Option wav2clip_rows[] = {
     {"width", 0, OPT_INT, offsetof(Wav2clipOptions, width), 1, 1024, "64", NULL, "N", "width of the first level"},
     {"layers", 0, OPT_TEXT, offsetof(Wav2clipOptions, blocks), 0, 0, "2-2-2-2", NULL, "A-B-C", "blocks of the levels"},
-    {"transform", 0, OPT_BOOL, offsetof(Wav2clipOptions, transform), 0, 0, "true", NULL, NULL, "the MLP into CLIP's space"},
+    {"transform", 0, OPT_BOOL, offsetof(Wav2clipOptions, transform), 0, 0, "true", NULL, NULL,
+     "the MLP into CLIP's space"},
 };
 
 static void *wav2clip_make(const void *config, ParamSet *ps, Err *e)
@@ -158,7 +162,7 @@ static const NetClass wav2clip_class = {
     .inputs = wav2clip_inputs, .n_inputs = ARRAY_LEN(wav2clip_inputs), .create = wav2clip_make, .destroy = wav2clip_end,
     .build = wav2clip_nodes, .typical = wav2clip_typical};
 
-/* ---- wav2vec 2.0: Wav2Vec2Model ---------------------------------------------------------------------------------------- */
+/* ---- wav2vec 2.0: Wav2Vec2Model ---------------------------------------------------------------------------------- */
 
 typedef struct Wav2vec2Options {
     int64_t width, layers, heads, mlp, position_kernel, position_groups, convs;
@@ -183,11 +187,14 @@ static const Option wav2vec2_rows[] = {
     W2V_INT("num_conv_pos_embeddings", position_kernel, 1, 1024, "128", "taps of the positional convolution"),
     W2V_INT("num_conv_pos_embedding_groups", position_groups, 1, 1024, "16", "its groups"),
     {"layer_norm_eps", 0, OPT_FLOAT, offsetof(Wav2vec2Options, eps), 1e-12, 1, "1e-5", NULL, "X", "of the layer norms"},
-    {"do_stable_layer_norm", 0, OPT_BOOL, offsetof(Wav2vec2Options, stable), 0, 0, "false", NULL, NULL, "must be false"},
+    {"do_stable_layer_norm", 0, OPT_BOOL, offsetof(Wav2vec2Options, stable), 0, 0, "false", NULL, NULL,
+     "must be false"},
     {"conv_bias", 0, OPT_BOOL, offsetof(Wav2vec2Options, conv_bias), 0, 0, "false", NULL, NULL, "must be false"},
-    {"feat_extract_norm", 0, OPT_CHOICE, offsetof(Wav2vec2Options, norm), 0, 0, "group", "group", "NAME", "norm of the convolutions"},
+    {"feat_extract_norm", 0, OPT_CHOICE, offsetof(Wav2vec2Options, norm), 0, 0, "group", "group", "NAME",
+     "norm of the convolutions"},
     {"hidden_act", 0, OPT_CHOICE, offsetof(Wav2vec2Options, act), 0, 0, "gelu", "gelu", "NAME", "activation"},
-    {"feat_extract_activation", 0, OPT_CHOICE, offsetof(Wav2vec2Options, feature_act), 0, 0, "gelu", "gelu", "NAME", "activation"},
+    {"feat_extract_activation", 0, OPT_CHOICE, offsetof(Wav2vec2Options, feature_act), 0, 0, "gelu", "gelu", "NAME",
+     "activation"},
 };
 
 static void *wav2vec2_make(const void *config, ParamSet *ps, Err *e)
@@ -199,7 +206,8 @@ static void *wav2vec2_make(const void *config, ParamSet *ps, Err *e)
     int kernels = net_numbers("conv_kernel", o->kernels, 1, 1024, c.kernels, ENCODER_CONVS, e);
     int strides = net_numbers("conv_stride", o->strides, 1, 1024, c.strides, ENCODER_CONVS, e);
     if (!c.convs || kernels != c.convs || strides != c.convs || (o->convs && o->convs != c.convs))
-        return err_set(e, "conv_dim %s, conv_kernel %s and conv_stride %s are not as many", o->channels, o->kernels, o->strides), NULL;
+        return err_set(e, "conv_dim %s, conv_kernel %s and conv_stride %s are not as many", o->channels, o->kernels,
+                       o->strides), NULL;
     if (o->stable || o->conv_bias)
         return err_set(e, "do_stable_layer_norm and conv_bias must be false: the base models"), NULL;
     return wav2vec2_create(ps, &c, e);

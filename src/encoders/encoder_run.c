@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * encoder_run: from samples to vectors. A Runner is what the three have in common: a weight file (mapped, so the weights
- * are shared by processes), its parameters, and the graph for the last length of input.
+ * encoder_run: from samples to vectors. A Runner is what the three have in common: a weight file (mapped, so the
+ * weights are shared by processes), its parameters, and the graph for the last length of input.
  */
 #include "audio/audio.h"
 #include "encoders/encoders.h"
@@ -79,7 +79,7 @@ static bool length_fits(const char *what, int64_t n, int64_t least, int64_t rate
                    (long long)least, (long long)(SECONDS_MAX * rate), SECONDS_MAX);
 }
 
-/* ---- CLAP ------------------------------------------------------------------------------------------------------------ */
+/* ---- CLAP -------------------------------------------------------------------------------------------------------- */
 
 struct ClapEncoder {
     Runner r;
@@ -131,7 +131,7 @@ bool clap_embed(ClapEncoder *c, const float *x, int64_t n, float out[CLAP_WIDTH]
     return true;
 }
 
-/* ---- Wav2CLIP -------------------------------------------------------------------------------------------------------- */
+/* ---- Wav2CLIP ---------------------------------------------------------------------------------------------------- */
 
 struct Wav2clipEncoder {
     Runner r;
@@ -194,7 +194,7 @@ bool wav2clip_embed_pieces(Wav2clipEncoder *c, const float *x, int64_t n, int64_
     return true;
 }
 
-/* ---- wav2vec 2.0 ----------------------------------------------------------------------------------------------------- */
+/* ---- wav2vec 2.0 ------------------------------------------------------------------------------------------------- */
 
 struct Wav2vec2Encoder {
     Runner r;

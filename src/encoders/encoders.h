@@ -6,8 +6,8 @@
  *   Wav2CLIP  ResNet-18 on a spectrogram: any length at 16 kHz -> one vector of 512         wav2clip.c
  *   wav2vec2  16 kHz -> 50 vectors of 768 a second, of every layer                          wav2vec2.c
  *
- * Each network is made in a ParamSet under the names of its published file and built into a Graph; encoder_run.c opens a
- * file and goes from samples to vectors. Front ends (resampling, spectra, windows) are audio's. Rows for `jig net`:
+ * Each network is made in a ParamSet under the names of its published file and built into a Graph; encoder_run.c opens
+ * a file and goes from samples to vectors. Front ends (resampling, spectra, windows) are audio's. Rows for `jig net`:
  * encoder_nets.c.
  */
 #ifndef JIG_ENCODERS_H
@@ -17,8 +17,9 @@
 
 enum { ENCODER_LEVELS = 4, ENCODER_CONVS = 8, ENCODER_LAYERS = 48, CLAP_WIDTH = 512, WAV2CLIP_WIDTH = 512 };
 
-/* ---- CLAP (htsat.c): Chen et al. 2022, LAION-CLAP's names ---------------------------------------------------------------
- * A Swin transformer on the folded log-mel spectrogram. */
+/* ---- CLAP (htsat.c): Chen et al. 2022, LAION-CLAP's names -----------------------------------------------------------
+ * A Swin transformer on the folded log-mel
+ * spectrogram. */
 typedef struct HtsatConfig {
     int64_t spec_size, mel_bins;    /* 256, 64: side of the folded picture, bands */
     int64_t patch, window;          /* 4, 8 */
@@ -44,7 +45,7 @@ typedef struct HtsatNodes {
 } HtsatNodes;
 HtsatNodes htsat_build(Graph *g, const Htsat *net, Node *mel); /* mel [B, frames, bands], dB */
 
-/* ---- Wav2CLIP (wav2clip.c): Wu et al. 2021 --------------------------------------------------------------------------- */
+/* ---- Wav2CLIP (wav2clip.c): Wu et al. 2021 ----------------------------------------------------------------------- */
 typedef struct Wav2clipConfig {
     int64_t width;                  /* 64: of the first level; doubles a level */
     int levels;                     /* 4 */
@@ -62,8 +63,9 @@ typedef struct Wav2clipNodes {
 } Wav2clipNodes;
 Wav2clipNodes wav2clip_build(Graph *g, const Wav2clip *net, Node *spectrogram); /* [B, 257, T, 1] */
 
-/* ---- wav2vec 2.0 (wav2vec2.c): Baevski et al. 2020, base ---------------------------------------------------------------
- * Convolutions with one group norm, a convolution for the positions, post-norm transformer layers. */
+/* ---- wav2vec 2.0 (wav2vec2.c): Baevski et al. 2020, base ------------------------------------------------------------
+ * Convolutions with one group norm, a convolution for
+ * the positions, post-norm transformer layers. */
 typedef struct Wav2vec2Config {
     int64_t width, layers, heads, mlp;     /* 768, 12, 12, 3072 */
     int convs;                             /* 7 */
@@ -84,10 +86,10 @@ Wav2vec2Nodes wav2vec2_build(Graph *g, const Wav2vec2 *net, Node *wave); /* [B, 
 
 extern const NetList encoder_nets;
 
-/* ---- from samples to vectors (encoder_run.c) ---------------------------------------------------------------------------
- * A file is opened by content (safetensors or PyTorch's) and stays mapped. Memory is that of one window, whatever the
- * song's length; graphs are kept for the last window length. Sizes are read from the tensors where they differ between
- * published files (CLAP tiny or base). */
+/* ---- from samples to vectors (encoder_run.c) ------------------------------------------------------------------------
+ * A file is opened by content (safetensors
+ * or PyTorch's) and stays mapped. Memory is that of one window, whatever the song's length; graphs are kept for the
+ * last window length. Sizes are read from the tensors where they differ between published files (CLAP tiny or base). */
 typedef struct ClapEncoder ClapEncoder;
 ClapEncoder *clap_open(const char *path, const Device *device, DType compute, Err *e);
 void clap_close(ClapEncoder *c);
@@ -107,8 +109,8 @@ bool wav2clip_embed_pieces(Wav2clipEncoder *c, const float *x, int64_t n, int64_
 typedef struct Wav2vec2Encoder Wav2vec2Encoder;
 Wav2vec2Encoder *wav2vec2_open(const char *path, const Device *device, DType compute, Err *e);
 void wav2vec2_close(Wav2vec2Encoder *c);
-/* x [n] at 16 kHz, not yet normalised: out [audio_wav2vec2_frames(n)][768] of hidden layer 0..12 (12: the last). At most
- * 60 seconds: the systems hear windows of 1 to 6. */
+/* x [n] at 16 kHz, not yet normalised: out [audio_wav2vec2_frames(n)][768] of hidden layer 0..12 (12: the last). At
+ * most 60 seconds: the systems hear windows of 1 to 6. */
 bool wav2vec2_encode(Wav2vec2Encoder *c, const float *x, int64_t n, int layer, float *out, Err *e);
 
 #endif

@@ -46,7 +46,8 @@ HtsatConfig htsat_published(void)
                          .projection = CLAP_WIDTH};
 }
 
-/* ---- parameters, in the order of LAION's file ---------------------------------------------------------------------- */
+/* ---- parameters, in the order of LAION's file ----------------------------------------------------------------------
+ */
 
 static bool check(const HtsatConfig *c, Err *e)
 {
@@ -57,9 +58,11 @@ static bool check(const HtsatConfig *c, Err *e)
     for (int i = 0; i < c->levels; i++, side /= 2) {
         int64_t width = c->width << i;
         if (width % c->heads[i])
-            return err_set(e, "level %d: width %lld is no multiple of %lld heads", i, (long long)width, (long long)c->heads[i]);
+            return err_set(e, "level %d: width %lld is no multiple of %lld heads", i, (long long)width,
+                           (long long)c->heads[i]);
         if (side % c->window)
-            return err_set(e, "level %d: side %lld is no multiple of window_size %lld", i, (long long)side, (long long)c->window);
+            return err_set(e, "level %d: side %lld is no multiple of window_size %lld", i, (long long)side,
+                           (long long)c->window);
         if (c->depths[i] > MAX_DEPTH)
             return err_set(e, "level %d: %lld blocks, at most %d", i, (long long)c->depths[i], MAX_DEPTH);
     }
@@ -97,7 +100,8 @@ static void block_init(Block *b, ParamSet *ps, const HtsatConfig *c, int level, 
 #define OURS(part) (snprintf(name, sizeof name, "%s." part, ours), name)
 #define ALSO(part, text) (OURS(part), snprintf(other, sizeof other, "%s." text, theirs), alias(ps, name, other))
     norm_init(&b->norm1, ps, OURS("norm1"), NORM_LAYER, 1, width, (float)c->eps, true);
-    b->table = params_add(ps, OURS("attn.relative_position_bias_table"), SHAPE(span * span, c->heads[level]), INIT_NORMAL_02, 0, false);
+    b->table = params_add(ps, OURS("attn.relative_position_bias_table"), SHAPE(span * span, c->heads[level]),
+                          INIT_NORMAL_02, 0, false);
     snprintf(other, sizeof other, "%s.attention.self.relative_position_bias_table", theirs);
     params_alias(ps, name, 1, (const char *[]){other});
     linear_init(&b->qkv, ps, OURS("attn.qkv"), width, 3 * width, true);
@@ -136,7 +140,8 @@ Htsat *htsat_create(ParamSet *ps, const HtsatConfig *c, Err *e)
 {
     static const char *const passed_over[] = {
         "audio_branch.spectrogram_extractor.*", "audio_branch.logmel_extractor.*", "audio_branch.tscam_conv.*",
-        "audio_branch.head.*", "*.relative_position_index", "*.attn_mask", "audio_transform.*", "text_*", "logit_scale*"};
+        "audio_branch.head.*", "*.relative_position_index", "*.attn_mask", "audio_transform.*", "text_*",
+            "logit_scale*"};
     if (!check(c, e)) return NULL;
     Htsat *net = mem_zero(sizeof *net);
     net->c = *c;
@@ -173,7 +178,7 @@ int64_t htsat_chunks(const Htsat *net)
     return net->c.spec_size / net->c.mel_bins;
 }
 
-/* ---- attention in windows ---------------------------------------------------------------------------------------------- */
+/* ---- attention in windows ---------------------------------------------------------------------------------------- */
 
 /* Row of the table for query i and key j of a window: their distance in rows and columns. */
 static Node *position_ids(Graph *g, const Htsat *net)
@@ -208,44 +213,54 @@ static Node *shift_mask(Graph *g, const Htsat *net, int64_t side, int64_t s)
     return graph_const(g, (Tensor){JIG_F32, SHAPE(across * across, 1, n, n), mask});
 }
 
-/* The first `by` of an axis go to its end. */
-static Node *roll(Graph *g, Node *x, int axis, int64_t by)
-{
-    int64_t n = node_dim(x, axis);
-    return op_concat(g, (Node *[]){op_slice(g, x, axis, by, n - by), op_slice(g, x, axis, 0, by)}, 2, axis);
-}
+/* Where the tokens of a picture stand when it is shifted by s round the edges and cut into windows, and the way back.
+ */
+typedef struct Windows { Node *from, *back; } Windows;
 
-static Node *window_attention(Graph *g, const Htsat *net, const Block *b, int level, Node *x, Node *ids, Node *mask, int64_t s)
+static Windows windows(Graph *g, const Htsat *net, int64_t batch, int64_t side, int64_t s)
 {
-    int64_t batch = node_dim(x, 0), side = node_dim(x, 1), c = node_dim(x, 3), w = net->c.window, across = side / w;
-    int heads = (int)net->c.heads[level];
-    const int swap[] = {0, 1, 3, 2, 4, 5};
-    Node *bias = op_cast(g, op_permute(g, op_embedding(g, b->table, ids), (int[]){2, 0, 1}), JIG_F32);
-    if (s) {
-        x = roll(g, roll(g, x, 1, s), 2, s);
-        bias = op_add(g, bias, mask);
+    int64_t w = net->c.window, across = side / w, n = batch * side * side;
+    int32_t *from = arena_alloc(net->mem, (size_t)n * sizeof *from);
+    int32_t *back = arena_alloc(net->mem, (size_t)n * sizeof *back);
+    for (int64_t i = 0; i < n; i++) { /* i = ((picture * across + y) * across + x) * w*w + row * w + column */
+        int64_t window = i / (w * w), row = i / w % w, column = i % w;
+        int64_t y = (window / across % across * w + row + s) % side, x = (window % across * w + column + s) % side;
+        from[i] = (int32_t)((window / (across * across) * side + y) * side + x);
+        back[from[i]] = (int32_t)i;
     }
-    x = op_permute(g, op_reshape(g, x, SHAPE(batch, across, w, across, w, c)), swap);
-    Node *qkv = nn_linear(g, &b->qkv, op_reshape(g, x, SHAPE(batch * across * across, w * w, c)));
-    AttentionOpts o = {.axis = 1, .heads = heads, .dim = (int)c / heads, .k_at = c, .v_at = 2 * c, .bias = bias};
-    x = nn_linear(g, &b->proj, op_attention(g, qkv, qkv, qkv, o));
-    x = op_permute(g, op_reshape(g, x, SHAPE(batch, across, across, w, w, c)), swap);
-    x = op_reshape(g, x, SHAPE(batch, side, side, c));
-    return s ? roll(g, roll(g, x, 1, side - s), 2, side - s) : x;
+    return (Windows){graph_const(g, (Tensor){JIG_I32, SHAPE(n), from}),
+                     graph_const(g, (Tensor){JIG_I32, SHAPE(n), back})};
 }
 
-/* ---- forward --------------------------------------------------------------------------------------------------------- */
+static Node *window_attention(Graph *g, const Htsat *net, const Block *b, int level, Node *x, Windows at, Node *ids,
+                              Node *mask)
+{
+    int64_t c = node_dim(x, 3), w = net->c.window, tokens = shape_count(node_shape(x)) / MAX(c, 1);
+    int heads = (int)net->c.heads[level];
+    Node *bias = op_cast(g, op_permute(g, op_embedding(g, b->table, ids), (int[]){2, 0, 1}), JIG_F32);
+    if (mask) bias = op_add(g, bias, mask);
+    Node *y = op_reorder(g, x, at.from, at.back, SHAPE(tokens / (w * w), w * w, c));
+    Node *qkv = nn_linear(g, &b->qkv, y);
+    AttentionOpts o = {.axis = 1, .heads = heads, .dim = (int)c / heads, .k_at = c, .v_at = 2 * c, .bias = bias};
+    y = nn_linear(g, &b->proj, op_attention(g, qkv, qkv, qkv, o));
+    return op_reorder(g, y, at.back, at.from, node_shape(x));
+}
+
+/* ---- forward ----------------------------------------------------------------------------------------------------- */
 
 static Node *run_level(Graph *g, const Htsat *net, int level, Node *x, Node *ids)
 {
     const Level *l = &net->level[level];
     int64_t side = node_dim(x, 1), w = net->c.window, shift = side > w ? w / 2 : 0;
+    if (!x) return NULL;
     Node *mask = shift ? shift_mask(g, net, side, shift) : NULL;
+    Windows plain = windows(g, net, node_dim(x, 0), side, 0), shifted = plain;
+    if (shift) shifted = windows(g, net, node_dim(x, 0), side, shift);
     for (int i = 0; i < net->c.depths[level]; i++) {
         const Block *b = &l->block[i];
         graph_push(g, "block.%d", i);
         Node *y = nn_norm(g, &b->norm1, x, ACT_NONE);
-        x = op_add(g, window_attention(g, net, b, level, y, ids, mask, i % 2 ? shift : 0), x);
+        x = op_add(g, window_attention(g, net, b, level, y, i % 2 ? shifted : plain, ids, i % 2 ? mask : NULL), x);
         y = op_act(g, ACT_GELU_ERF, nn_linear(g, &b->fc1, nn_norm(g, &b->norm2, x, ACT_NONE)));
         x = op_add(g, nn_linear(g, &b->fc2, y), x);
         graph_pop(g);
@@ -265,7 +280,8 @@ static Node *merge(Graph *g, const Level *l, Node *x)
 static Node *folded(Graph *g, const Htsat *net, Node *mel)
 {
     const HtsatConfig *c = &net->c;
-    int64_t b = node_dim(mel, 0), frames = node_dim(mel, 1), bands = node_dim(mel, 2), chunks = c->spec_size / c->mel_bins;
+    int64_t b = node_dim(mel, 0), frames = node_dim(mel, 1), bands = node_dim(mel, 2),
+        chunks = c->spec_size / c->mel_bins;
     int64_t wide = c->spec_size * chunks;
     if (mel && (bands != c->mel_bins || frames > wide))
         return graph_fail(g, "mel: got %lld frames of %lld bands, expected at most %lld of %lld", (long long)frames,
@@ -292,6 +308,7 @@ HtsatNodes htsat_build(Graph *g, const Htsat *net, Node *mel)
     out.tokens = nn_norm(g, &net->norm, x, ACT_NONE);
     out.pooled = op_reshape(g, op_mean(g, out.tokens, 1u << 1 | 1u << 2), SHAPE(node_dim(x, 0), node_dim(x, 3)));
     if (net->c.projection)
-        out.embeds = nn_linear(g, &net->projection[1], op_act(g, ACT_RELU, nn_linear(g, &net->projection[0], out.pooled)));
+        out.embeds = nn_linear(g, &net->projection[1],
+                               op_act(g, ACT_RELU, nn_linear(g, &net->projection[0], out.pooled)));
     return out;
 }

@@ -72,23 +72,17 @@ void wav2clip_destroy(Wav2clip *net)
     mem_free(net);
 }
 
-static Node *normed(Graph *g, const BatchNorm *n, Node *x, Act act)
-{
-    return op_batch_norm_fixed(g, x, n->mean, n->var, n->gamma, n->beta, n->eps, act);
-}
-
 static Node *run_block(Graph *g, const Block *b, Node *x)
 {
-    Node *skip = b->down.weight ? normed(g, &b->down_norm, nn_conv(g, &b->down, x), ACT_NONE) : x;
-    Node *y = normed(g, &b->norm1, nn_conv(g, &b->conv1, x), ACT_RELU);
-    y = normed(g, &b->norm2, nn_conv(g, &b->conv2, y), ACT_NONE);
-    return op_act(g, ACT_RELU, op_add(g, y, skip));
+    Node *skip = b->down.weight ? nn_conv_batch_norm(g, &b->down, &b->down_norm, x) : x;
+    Node *y = op_act(g, ACT_RELU, nn_conv_batch_norm(g, &b->conv1, &b->norm1, x));
+    return op_act(g, ACT_RELU, op_add(g, nn_conv_batch_norm(g, &b->conv2, &b->norm2, y), skip));
 }
 
 Wav2clipNodes wav2clip_build(Graph *g, const Wav2clip *net, Node *spectrogram)
 {
     Wav2clipNodes out = {0};
-    Node *x = normed(g, &net->stem_norm, nn_conv(g, &net->stem, spectrogram), ACT_RELU);
+    Node *x = op_act(g, ACT_RELU, nn_conv_batch_norm(g, &net->stem, &net->stem_norm, spectrogram));
     x = op_pool(g, x, 3, 2, 1, true);
     for (int l = 0; l < net->c.levels; l++) {
         graph_push(g, "level.%d", l);

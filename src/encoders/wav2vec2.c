@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wav2vec 2.0 base (arXiv 2006.11477), as transformers' Wav2Vec2Model with feat_extract_norm "group" and post-norm layers.
+ * wav2vec 2.0 base (arXiv 2006.11477), as transformers' Wav2Vec2Model with feat_extract_norm "group" and post-norm
+ * layers.
  *
  *   wave [B, N] -> 7 convolutions without bias, GELU; after the first a group norm of one channel a group, over time
  *     -> layer norm -> linear -> x
@@ -55,9 +56,11 @@ static void position_init(Wav2vec2 *net, ParamSet *ps)
     const Wav2vec2Config *c = &net->c;
     double fan = (double)(c->width / c->position_groups * c->position_kernel);
     net->position_bias = params_add(ps, "encoder.pos_conv_embed.conv.bias", SHAPE(c->width), INIT_BIAS, fan, false);
-    net->gain = params_add(ps, "encoder.pos_conv_embed.conv.weight_g", SHAPE(1, 1, c->position_kernel), INIT_ONE, 0, false);
+    net->gain = params_add(ps, "encoder.pos_conv_embed.conv.weight_g", SHAPE(1, 1, c->position_kernel), INIT_ONE, 0,
+                           false);
     net->direction = params_add(ps, "encoder.pos_conv_embed.conv.weight_v",
-                                SHAPE(c->width, c->width / c->position_groups, c->position_kernel), INIT_KAIMING, 0, true);
+                                SHAPE(c->width, c->width / c->position_groups, c->position_kernel), INIT_KAIMING, 0,
+                                    true);
     params_alias(ps, net->gain->name, 1, &other[0]);
     params_alias(ps, net->direction->name, 1, &other[1]);
 }
@@ -79,7 +82,8 @@ static void layer_init(Layer *l, ParamSet *ps, const Wav2vec2Config *c, int inde
 
 Wav2vec2 *wav2vec2_create(ParamSet *ps, const Wav2vec2Config *c, Err *e)
 {
-    static const char *const passed_over[] = {"masked_spec_embed", "lm_head.*", "quantizer.*", "project_*", "projector.*",
+    static const char *const passed_over[] = {"masked_spec_embed", "lm_head.*", "quantizer.*", "project_*",
+                                              "projector.*",
                                               "classifier.*"};
     if (!check(c, e)) return NULL;
     Wav2vec2 *net = mem_zero(sizeof *net);
@@ -107,16 +111,17 @@ void wav2vec2_destroy(Wav2vec2 *net)
     mem_free(net);
 }
 
-/* ---- forward --------------------------------------------------------------------------------------------------------- */
+/* ---- forward ----------------------------------------------------------------------------------------------------- */
 
 static Node *positions(Graph *g, const Wav2vec2 *net, Node *x)
 {
     int64_t k = net->c.position_kernel;
-    ConvOpts o = {.pad_lo = {0, 0, k / 2}, .pad_hi = {0, 0, k % 2 ? k / 2 : k / 2 - 1}, .groups = net->c.position_groups};
+    ConvOpts o = {.pad_lo = {0, 0, k / 2}, .pad_hi = {0, 0, k % 2 ? k / 2 : k / 2 - 1},
+                  .groups = net->c.position_groups};
     Node *v = op_cast(g, graph_param(g, net->direction), JIG_F32), *gain = graph_param(g, net->gain);
     Node *rest = op_act(g, ACT_RSQRT, op_sum(g, op_act(g, ACT_SQUARE, v), 1u | 2u));
     Node *w = op_mul(g, v, op_mul(g, gain, rest));
-    return op_act(g, ACT_GELU_ERF, op_conv_node(g, x, w, net->position_bias, o));
+    return op_act(g, ACT_GELU_ERF, op_conv_node(g, x, w, op_cast(g, graph_param(g, net->position_bias), JIG_F32), o));
 }
 
 static Node *run_layer(Graph *g, const Wav2vec2 *net, const Layer *l, Node *x)

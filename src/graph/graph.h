@@ -91,6 +91,9 @@ Node *op_stop(Graph *g, Node *x);                     /* identity whose gradient
 /* shape (op_shape.c). reshape and view cost nothing. */
 Node *op_reshape(Graph *g, Node *x, Shape s);         /* one axis may be -1 */
 Node *op_permute(Graph *g, Node *x, const int *axes); /* a copy */
+/* x seen as rows of its last axis: row i of the result is row from[i], row i of x goes to back[i]. I32 constants, each the
+ * other's inverse (not checked). s: the result's shape, with the same last axis. */
+Node *op_reorder(Graph *g, Node *x, Node *from, Node *back, Shape s);
 Node *op_slice(Graph *g, Node *x, int axis, int64_t from, int64_t count);
 Node *op_concat(Graph *g, Node **xs, int n, int axis);
 Node *op_repeat(Graph *g, Node *x, int axis, int64_t times); /* axis of length 1 becomes `times` */
@@ -113,7 +116,7 @@ Node *op_matmul(Graph *g, Node *a, Node *b, bool ta, bool tb); /* [..., m, k] x 
 typedef struct ConvOpts { int64_t stride[3], pad_lo[3], pad_hi[3], dilation[3], groups; } ConvOpts; /* T, H, W; 0 = 1 (pads 0) */
 Node *op_conv(Graph *g, Node *x, Param *w, Param *b, ConvOpts o);
 Node *op_conv_transpose(Graph *g, Node *x, Param *w, Param *b, ConvOpts o);
-Node *op_conv_node(Graph *g, Node *x, Node *w, Param *b, ConvOpts o); /* w made of parameters, as by weight norm */
+Node *op_conv_node(Graph *g, Node *x, Node *w, Node *b, ConvOpts o); /* w, b F32, made of parameters, as by weight norm */
 
 /* norms (op_norm.c): y = act(norm(x)*gamma+beta, then *(1+scale)+shift). scale/shift [B, C] or NULL; also [1, C], or
  * x's first axes and C where each has statistics of its own ([B, T, C]: layer norm of [B, T, .., C], group norm a frame). */

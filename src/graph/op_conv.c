@@ -153,7 +153,8 @@ static Node *conv(Graph *g, Node *x, Node *weight, Node *bias, ConvOpts o, bool 
     ConvAttr at = {.geom.transposed = transposed, .x = with_space(sx, 1), .w = with_space(sw, 2)};
     if (!geometry(g, &at, o, 5 - sx.n)) return NULL;
     if (bias && shape_count(bias->t.shape) != at.y.d[4])
-        return graph_fail(g, "conv: bias is %s, expected %lld values", shape_text(bias->t.shape, xs), (long long)at.y.d[4]);
+        return graph_fail(g, "conv: bias is %s, expected %lld values", shape_text(bias->t.shape, xs),
+                          (long long)at.y.d[4]);
     Shape y = {.n = sx.n};
     for (int i = 0; i < y.n; i++) y.d[i] = at.y.d[i == 0 ? 0 : i + 5 - y.n];
     Node *ins[EPILOGUE_INPUTS] = {x, weight, bias};
@@ -171,10 +172,11 @@ static Node *conv_of_params(Graph *g, Node *x, Param *w, Param *b, ConvOpts o, b
     return b && !bias ? NULL : conv(g, x, weight, bias, o, transposed);
 }
 
-Node *op_conv_node(Graph *g, Node *x, Node *w, Param *b, ConvOpts o)
+Node *op_conv_node(Graph *g, Node *x, Node *w, Node *b, ConvOpts o)
 {
-    Node *bias = w ? op_param_f32(g, b, w->t.shape.d[0], "bias") : NULL;
-    return b && !bias ? NULL : conv(g, x, w, bias, o, false);
+    if (b && (b->t.type != JIG_F32 || b->t.shape.n != 1))
+        return graph_fail(g, "conv: the bias is not F32 [O]");
+    return conv(g, x, w, b, o, false);
 }
 
 Node *op_conv(Graph *g, Node *x, Param *w, Param *b, ConvOpts o)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Ops that only move values: reshape, permute, slice, concat, repeat, pad, and assemble (the reverse of slicing).
- * Reshapes, permutes that move only axes of length 1, and slices of which all earlier axes are 1 are views: they cost
- * nothing.
+ * Ops that only move values: reshape, permute, reorder, slice, concat, repeat, pad, and assemble (the reverse of
+ * slicing). Reshapes, permutes that move only axes of length 1, and slices of which all earlier axes are 1 are views:
+ * they cost nothing.
  */
 #include "graph/graph_internal.h"
 
@@ -77,6 +77,41 @@ Node *op_permute(Graph *g, Node *x, const int *axes)
         last = a;
     }
     return moves ? graph_node(g, &permute_op, x->t.type, s, 1, &x, &at, sizeof at) : op_reshape(g, x, s);
+}
+
+/* ---- reorder ----------------------------------------------------------------------------------------------------- */
+
+enum { IN_ROWS, IN_FROM, IN_BACK };
+
+static void reorder_run(Node *n)
+{
+    int64_t c = node_dim(n, -1), rows = shape_count(n->t.shape) / c;
+    Tensor x = {n->t.type, SHAPE(rows, c), n->in[IN_ROWS]->t.data}, y = {n->t.type, SHAPE(rows, c), n->t.data};
+    node_kernels(n)->embedding(x, n->in[IN_FROM]->t, y); /* x is the table */
+}
+
+/* The gradient takes the way back. */
+static void reorder_grad(Graph *g, Node *n, Node *dy)
+{
+    Node *x = n->in[IN_ROWS];
+    if (grad_wanted(x)) grad_add(g, x, op_reorder(g, dy, n->in[IN_BACK], n->in[IN_FROM], x->t.shape));
+}
+
+static const Op reorder_op = {.name = "reorder", .run = reorder_run, .grad = reorder_grad};
+
+Node *op_reorder(Graph *g, Node *x, Node *from, Node *back, Shape s)
+{
+    char xs[96], ss[96];
+    Node *in[] = {x, from, back};
+    if (!from || !back || !op_floats(g, "reorder", &x, 1)) return NULL;
+    int64_t c = node_dim(x, -1), rows = shape_count(x->t.shape) / MAX(c, 1);
+    Shape ids = SHAPE(rows);
+    if (s.n < 1 || s.d[s.n - 1] != c || shape_count(s) != rows * c)
+        return graph_fail(g, "reorder: %s cannot become %s", shape_text(x->t.shape, xs), shape_text(s, ss));
+    if (from->t.type != JIG_I32 || !shape_equal(from->t.shape, ids) || !shape_equal(back->t.shape, ids))
+        return graph_fail(g, "reorder: got rows %s, expected I32 [%lld] twice", shape_text(from->t.shape, xs),
+                          (long long)rows);
+    return graph_node(g, &reorder_op, x->t.type, s, 3, in, NULL, 0);
 }
 
 /* ---- slice ------------------------------------------------------------------------------------------------------- */

@@ -85,6 +85,22 @@ Node *nn_conv(Graph *g, const Conv *c, Node *x)
     return c->transposed ? op_conv_transpose(g, x, c->weight, c->bias, c->o) : op_conv(g, x, c->weight, c->bias, c->o);
 }
 
+static Node *of_param(Graph *g, Param *p)
+{
+    return op_cast(g, graph_param(g, p), JIG_F32);
+}
+
+Node *nn_conv_batch_norm(Graph *g, const Conv *c, const BatchNorm *n, Node *x)
+{
+    if (c->transposed) return graph_fail(g, "a transposed convolution with batch norm is two steps");
+    Node *w = of_param(g, c->weight), *mean = op_stop(g, of_param(g, n->mean)), *var = op_stop(g, of_param(g, n->var));
+    Node *gain = op_mul(g, of_param(g, n->gamma), op_act(g, ACT_RSQRT, op_affine(g, var, 1, n->eps)));
+    Shape column = {.n = node_shape(w).n, .d = {node_dim(gain, 0), 1, 1, 1, 1, 1}};
+    Node *shift = c->bias ? op_sub(g, of_param(g, c->bias), mean) : op_affine(g, mean, -1, 0);
+    Node *bias = op_add(g, op_mul(g, shift, gain), of_param(g, n->beta));
+    return op_conv_node(g, x, op_mul(g, w, op_reshape(g, gain, column)), bias, c->o);
+}
+
 Node *nn_norm(Graph *g, const Norm *n, Node *x, Act act)
 {
     return nn_norm_mod(g, n, x, NULL, NULL, act);

@@ -3,8 +3,8 @@
  * net_alone: one network run on tensors from a file, under its published names and in its reference's layouts, forward
  * and backward: how anyone compares it with a reference (`jig net`, parity tests).
  *
- * Inputs are graph inputs in the outside layout; moving the channels to the end and taking the compute type are ordinary
- * nodes, so gradients of inputs come back in the outside layout by themselves. With gradients the loss is
+ * Inputs are graph inputs in the outside layout; moving the channels to the end and taking the compute type are
+ * ordinary nodes, so gradients of inputs come back in the outside layout by themselves. With gradients the loss is
  *   L = sum over results r of sum(r * cotangent_r)
  */
 #include "nn/nn.h"
@@ -140,7 +140,8 @@ NetAlone *net_create(const NetClass *c, const char *json, const SafeTensors *wei
     n->config = arena_alloc(n->mem, MAX(c->config_size, 1));
     opt_defaults(c->config, n->config);
     n->ps = params_create();
-    if ((!weights || read_meta(n, weights, e)) && (!json || read_json(n, json, e))) n->net = c->create(n->config, n->ps, e);
+    if ((!weights || read_meta(n, weights, e)) && (!json || read_json(n, json, e))) n->net = c->create(n->config,
+                                                                      n->ps, e);
     if (n->net) return n;
     err_context(e, "%s", c->name);
     net_destroy(n);
@@ -253,7 +254,8 @@ static bool check_inputs(const NetClass *c, const SafeTensors *in, Err *e)
         bool there = safetensors_find(in, want->name, &t), ids = want->type == JIG_I32;
         if (!there && want->optional) continue;
         bool fits = there && t.shape.n == axes_of(want->shape) && shape_count(t.shape) > 0 &&
-                    (is_float(want->type) ? is_float(t.type) : ids ? t.type == JIG_I32 || t.type == JIG_I64 : t.type == JIG_U8);
+                    (is_float(want->type) ? is_float(t.type) : ids ? t.type == JIG_I32 || t.type == JIG_I64
+                     : t.type == JIG_U8);
         if (fits) continue;
         wrong++;
         text_add(&all, "\n  %s %s", want->name, there ? "is " : "is missing");
@@ -266,7 +268,8 @@ static bool check_inputs(const NetClass *c, const SafeTensors *in, Err *e)
         wrong++;
         text_add(&all, "\n  %s is not an input", name);
     }
-    if (wrong) err_set(e, "%d input%s of %s do%s not fit:%s", wrong, wrong == 1 ? "" : "s", c->name, wrong == 1 ? "es" : "", all.s);
+    if (wrong) err_set(e, "%d input%s of %s do%s not fit:%s", wrong, wrong == 1 ? "" : "s", c->name, wrong == 1 ? "es"
+                       : "", all.s);
     text_finish(&all);
     return !wrong;
 }

@@ -2,16 +2,16 @@
  *
  * nn: named parameters, weight files, layers. Layer 3.
  *
- * A layer is a plain struct of Param pointers. Its `_init` makes the parameters in a ParamSet under a prefix ("enc.0.conv"),
- * its `nn_` function builds the forward pass into a Graph. Names follow PyTorch's ("weight", "bias"), so that published files
- * load under their own names.
+ * A layer is a plain struct of Param pointers. Its `_init` makes the parameters in a ParamSet under a prefix
+ * ("enc.0.conv"), its `nn_` function builds the forward pass into a Graph. Names follow PyTorch's ("weight", "bias"),
+ * so that published files load under their own names.
  */
 #ifndef JIG_NN_H
 #define JIG_NN_H
 
 #include "graph/graph.h"
 
-/* ---- parameters (params.c): one block a set, so optimizer, EMA, norm and saving are one loop ------------------------ */
+/* ---- parameters (params.c): one block a set, so optimizer, EMA, norm and saving are one loop --------------------- */
 typedef struct ParamSet ParamSet;
 ParamSet *params_create(void);
 void      params_destroy(ParamSet *ps);
@@ -23,13 +23,14 @@ Param *params_find(const ParamSet *ps, const char *name);
 int    params_count(const ParamSet *ps);
 Param *params_at(const ParamSet *ps, int i);
 int64_t params_size(const ParamSet *ps);   /* elements in all */
-/* After all layers are made: allocates one f32 block (and one gradient block for training), fills it by `seed`: each parameter
- * from the stream of its own name, so values do not depend on order. */
+/* After all layers are made: allocates one f32 block (and one gradient block for training), fills it by `seed`: each
+ * parameter from the stream of its own name, so values do not depend on order. */
 bool   params_allocate(ParamSet *ps, bool training, uint64_t seed, Err *e);
 float *params_block(ParamSet *ps);         /* F [params_size], in order */
 float *params_grads(ParamSet *ps);
-/* Reads a safetensors file into the set (converting), or maps it (constant, no copy) when map is true. ALL mismatches (missing,
- * unexpected, wrong shape, not a float type) are listed in one message. prefix: names in the file begin with it ("" = none). */
+/* Reads a safetensors file into the set (converting), or maps it (constant, no copy) when map is true. ALL mismatches
+ * (missing, unexpected, wrong shape, not a float type) are listed in one message. prefix: names in the file begin with
+ * it ("" = none). */
 bool params_load(ParamSet *ps, const SafeTensors *st, const char *prefix, bool map, Err *e);
 /* Tensors of published files that a network does not read (a head, a counter): names, after the prefix, that match a
  * pattern with * and ?. params_load passes over them. */
@@ -42,7 +43,7 @@ const char *params_prefix(const ParamSet *ps, const SafeTensors *st, Arena *a);
 /* Writes values (or `values` in the same layout, e.g. an EMA) as F32 or BF16. */
 bool params_save(const ParamSet *ps, const float *values, const char *path, DType type, const MetaPair *meta, int n_meta, Err *e);
 
-/* ---- layers (layers.c) ------------------------------------------------------------------------------------------------ */
+/* ---- layers (layers.c) ------------------------------------------------------------------------------------------- */
 typedef struct Linear { Param *weight, *bias; } Linear;                    /* weight [O, I] */
 typedef struct Conv { Param *weight, *bias; ConvOpts o; bool transposed; } Conv; /* weight [O, I/g, (kt,) kh, kw] */
 typedef struct Norm { Param *gamma, *beta; NormKind kind; int groups; float eps; } Norm;
@@ -59,14 +60,17 @@ void batch_norm_init(BatchNorm *n, ParamSet *ps, const char *prefix, int64_t cha
 
 Node *nn_linear(Graph *g, const Linear *l, Node *x);
 Node *nn_conv(Graph *g, const Conv *c, Node *x);
+/* Batch norm with its stored statistics after a convolution, as one convolution: w gamma rstd, (b - mean) gamma rstd +
+ * beta. Computed once when the weights are constant; gradients reach all but the statistics. */
+Node *nn_conv_batch_norm(Graph *g, const Conv *c, const BatchNorm *n, Node *x);
 Node *nn_norm(Graph *g, const Norm *n, Node *x, Act act);
 Node *nn_norm_mod(Graph *g, const Norm *n, Node *x, Node *scale, Node *shift, Act act); /* scale, shift [B, C] */
 Node *nn_embedding(Graph *g, const Embedding *e, Node *ids);
 
-/* ---- networks that run alone (net_alone.c): `jig net` --------------------------------------------------------------------
- * A NetClass describes a network under its published names, so that anyone can compare it with a reference: its
- * configuration, the tensors that go in and come out in the reference's layouts. A folder adds a network by one row in
- * its NetList; the API collects the lists. */
+/* ---- networks that run alone (net_alone.c): `jig net` ---------------------------------------------------------------
+ * A NetClass describes a network under its
+ * published names, so that anyone can compare it with a reference: its configuration, the tensors that go in and come
+ * out in the reference's layouts. A folder adds a network by one row in its NetList; the API collects the lists. */
 typedef enum NetLayout {
     NET_PLAIN,         /* the same outside and inside: [B, N, D], [B, H, W, C], [B] */
     NET_CHANNELS_FIRST /* outside [B, C, ...], inside [B, ..., C] */
@@ -80,7 +84,8 @@ typedef struct NetInput {
 } NetInput;
 
 typedef struct NetIo NetIo;
-/* For build: an input channels last, NULL for an optional one that is not given; and a result with its layout outside. */
+/* For build: an input channels last, NULL for an optional one that is not given; and a result with its layout outside.
+ */
 Node *net_in(NetIo *io, const char *name);
 void  net_out(NetIo *io, const char *name, Node *n, NetLayout layout);
 
@@ -116,16 +121,16 @@ int net_numbers(const char *name, const char *text, int64_t lo, int64_t hi, int6
     "transformers_version typical_p use_bfloat16 gradient_checkpointing "
 
 typedef struct NetAlone NetAlone;
-/* json: the configuration, or NULL for the published one; `weights`, if not NULL: its metadata may hold the configuration,
- * which json overrides. Parameters are made, not yet filled. */
+/* json: the configuration, or NULL for the published one; `weights`, if not NULL: its metadata may hold the
+ * configuration, which json overrides. Parameters are made, not yet filled. */
 NetAlone *net_create(const NetClass *c, const char *json, const SafeTensors *weights, Err *e);
 void net_destroy(NetAlone *n);
 ParamSet *net_params(NetAlone *n);
 const void *net_config(const NetAlone *n);
 /* weights NULL: first values by `seed`. grad: room for gradients. The file must stay open. */
 bool net_fill(NetAlone *n, const SafeTensors *weights, const char *prefix, bool grad, uint64_t seed, Err *e);
-/* Builds and plans for the shapes of `in` (NULL: the typical ones). With grad, the loss whose gradients are taken is the
- * sum over results of result * in["grad:RESULT"] (1 where that is absent). */
+/* Builds and plans for the shapes of `in` (NULL: the typical ones). With grad, the loss whose gradients are taken is
+ * the sum over results of result * in["grad:RESULT"] (1 where that is absent). */
 bool net_plan(NetAlone *n, const Device *device, DType compute, const SafeTensors *in, bool grad, Err *e);
 bool net_set(NetAlone *n, const SafeTensors *in, Err *e); /* NULL: all inputs 0 */
 bool net_run(NetAlone *n, Err *e);

@@ -3,8 +3,8 @@
  * pickle: the machine of pickle.h. One stack of values, one memo; an operation is one case of `step`.
  *
  * Bounds. Every length in the stream is checked against what is left of it before use; an operation makes at most one
- * value, so memory is bounded by the stream's length; the memo grows no further than the stream is long. A container may
- * hold itself (a hostile stream's, never PyTorch's): who walks containers must count.
+ * value, so memory is bounded by the stream's length; the memo grows no further than the stream is long. A container
+ * may hold itself (a hostile stream's, never PyTorch's): who walks containers must count.
  */
 #include "tensor/pickle.h"
 
@@ -183,7 +183,8 @@ static bool push_text(Pickle *p, int length_bytes, Err *e)
     uint64_t n = 0;
     const uint8_t *b = NULL;
     if (!number(p, length_bytes, &n, e)) return false;
-    if (n > MAX_TEXT) return err_set(e, "a text of %llu bytes in the pickle (at most %d)", (unsigned long long)n, MAX_TEXT);
+    if (n > MAX_TEXT) return err_set(e, "a text of %llu bytes in the pickle (at most %d)", (unsigned long long)n,
+                                     MAX_TEXT);
     if (!take(p, (size_t)n, &b, e)) return false;
     char *text = arena_alloc(p->mem, (size_t)n + 1);
     memcpy(text, b, (size_t)n);
@@ -195,7 +196,8 @@ static bool push_long(Pickle *p, int length_bytes, Err *e)
 {
     uint64_t n, value = 0;
     const uint8_t *b = NULL;
-    if (!number(p, length_bytes, &n, e) || n > 1024) return err_set(e, "a number of more than 1024 bytes in the pickle");
+    if (!number(p, length_bytes, &n, e) || n > 1024)
+        return err_set(e, "a number of more than 1024 bytes in the pickle");
     if (!take(p, (size_t)n, &b, e)) return false;
     for (uint64_t i = 0; i < MIN(n, 8); i++) value |= (uint64_t)b[i] << (8 * i);
     if (n > 0 && n < 8 && b[n - 1] & 0x80) value |= ~(uint64_t)0 << (8 * n);
@@ -367,7 +369,8 @@ static bool persistent(Pickle *p, Err *e)
     if (!is(word, PICKLE_TEXT) || strcmp(word->text, "storage") || !k || k->role != ROLE_STORAGE ||
         !is(key, PICKLE_TEXT) || !is(count, PICKLE_INT) || count->number < 0)
         return err_set(e, "a storage in the pickle is not described as PyTorch does");
-    if (view && view->kind != PICKLE_NONE) return err_set(e, "a storage is a view of another one; save the file again with a newer PyTorch");
+    if (view && view->kind != PICKLE_NONE)
+        return err_set(e, "a storage is a view of another one; save the file again with a newer PyTorch");
     PickleStorage *s = arena_alloc(p->mem, sizeof *s);
     *s = (PickleStorage){key->text, (TorchType)k->type, count->number, NULL, p->storages};
     p->storages = s;
@@ -455,7 +458,8 @@ PickleValue *pickle_read(Pickle *p, Err *e)
     p->depth = 0;
     p->memo_count = p->memo_next = 0;
     while (take(p, 1, &op, e)) {
-        if (*op == '.') return p->depth == 1 ? pop(p, e) : (err_set(e, "the pickle ends with %d values", p->depth), NULL);
+        if (*op == '.') return p->depth == 1 ? pop(p, e) : (err_set(e, "the pickle ends with %d values", p->depth),
+                                                            NULL);
         if (!step(p, *op, e)) return NULL;
     }
     return NULL;

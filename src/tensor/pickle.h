@@ -3,9 +3,9 @@
  * pickle: reads Python's pickle streams as PyTorch writes them, and runs nothing.
  *
  * The machine knows plain values (numbers, texts, lists, tuples, dictionaries) and, from a list of names, PyTorch's
- * storages and tensors and a few classes that stand beside tensors in checkpoints; these last become PICKLE_OTHER, which
- * holds nothing. Any other name is an error that says it. What is allocated is bounded by the length of the stream.
- * Private to src/tensor.
+ * storages and tensors and a few classes that stand beside tensors in checkpoints; these last become PICKLE_OTHER,
+ * which holds nothing. Any other name is an error that says it. What is allocated is bounded by the length of the
+ * stream. Private to src/tensor.
  */
 #ifndef JIG_PICKLE_H
 #define JIG_PICKLE_H
@@ -73,7 +73,8 @@ typedef struct Pickle {
 void pickle_init(Pickle *p, const uint8_t *data, size_t size, Arena *mem); /* mem owns all values */
 void pickle_finish(Pickle *p);
 enum { PICKLE_MAX = 32 << 20 }; /* bytes of a stream that a reader should offer: memory is up to 40 times as much */
-/* The value that ends at the next STOP; the place behind it is p->at. NULL and a message for anything not understood. */
+/* The value that ends at the next STOP; the place behind it is p->at. NULL and a message for anything not understood.
+ */
 PickleValue *pickle_read(Pickle *p, Err *e);
 PickleValue *pickle_get(const PickleValue *list, int64_t i); /* of a tuple or list; NULL when it has fewer */
 

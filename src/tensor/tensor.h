@@ -44,9 +44,9 @@ void     tensor_convert(DType to, void *out, DType from, const void *in, int64_t
 typedef struct SafeTensors SafeTensors;
 SafeTensors *safetensors_open(const char *path, Err *e);
 /* The same for published weights, by content: safetensors, or a file of PyTorch's (.pt, .pth, .bin; zip or the older
- * stream), of which tensors and plain containers are read and nothing is run (torch_file.c). Names are the keys on the way
- * to a tensor, joined by dots; numbers and texts of the outermost dictionary are metadata. F64 becomes F32, I16 and I8
- * become I32. */
+ * stream), of which tensors and plain containers are read and nothing is run (torch_file.c). Names are the keys on the
+ * way to a tensor, joined by dots; numbers and texts of the outermost dictionary are metadata. F64 becomes F32, I16
+ * and I8 become I32. */
 SafeTensors *weights_open(const char *path, Err *e);
 bool         weights_is(const char *path); /* looks like one of these files, by its first bytes */
 void         safetensors_close(SafeTensors *st);

@@ -2,10 +2,11 @@
  *
  * torch_file: weights as torch.save writes them, read without Python and without running anything.
  *
- * Since PyTorch 1.6 a zip archive with stored (never compressed) members: NAME/data.pkl, a pickle of the saved object, and
- * NAME/data/KEY, the bytes of each storage. Before that a stream: three small pickles (a magic number, a version, sizes of
- * the machine), the object, the list of keys, then for each key the number of elements and the bytes. Tensors are windows
- * into storages; dense ones are used where they lie in the mapped file, others (strided, F64, not aligned) are copied.
+ * Since PyTorch 1.6 a zip archive with stored (never compressed) members: NAME/data.pkl, a pickle of the saved object,
+ * and NAME/data/KEY, the bytes of each storage. Before that a stream: three small pickles (a magic number, a version,
+ * sizes of the machine), the object, the list of keys, then for each key the number of elements and the bytes. Tensors
+ * are windows into storages; dense ones are used where they lie in the mapped file, others (strided, F64, not aligned)
+ * are copied.
  *
  * Everything from the file is checked before use: the directory, every member, every window, and how much is copied.
  * Left out: compressed and encrypted members (PyTorch writes none), big-endian files, sums of bytes (CRC).
@@ -125,7 +126,8 @@ static bool zip_open(Zip *z, Arena *mem, Err *e)
     uint64_t at = 0, bytes = 0, count = 0;
     size_t length = 0;
     if (!find_directory(z, &at, &bytes, &count, e)) return false;
-    if (count > bytes / 46) return err_set(e, "the zip archive's directory has no room for %llu members", (unsigned long long)count);
+    if (count > bytes / 46)
+        return err_set(e, "the zip archive's directory has no room for %llu members", (unsigned long long)count);
     z->members = mem_alloc(sizeof *z->members * (size_t)(count + 1));
     const uint8_t *p = z->data + at, *end = p + bytes;
     for (uint64_t i = 0; i < count; i++, p += length)
@@ -143,7 +145,8 @@ static bool zip_bytes(const Zip *z, const char *name, const uint8_t **data, uint
     if (!within(z, m->at, LOCAL) || memcmp(z->data + m->at, "PK\3\4", 4))
         return err_set(e, "the zip member %.200s is not where the directory says", name);
     uint64_t from = m->at + LOCAL + little(z->data + m->at + 26, 2) + little(z->data + m->at + 28, 2);
-    if (!within(z, from, m->size)) return err_set(e, "the zip member %.200s lies outside the file: it is cut short", name);
+    if (!within(z, from, m->size))
+        return err_set(e, "the zip member %.200s lies outside the file: it is cut short", name);
     *data = z->data + from;
     *size = m->size;
     return true;
@@ -184,7 +187,8 @@ static PickleValue *read_zip(SafeTensors *st, Zip *z, Err *e)
         !(size >= 6 && !memcmp(data, "little", 6)))
         return err_set(e, "the file is not little-endian"), NULL;
     if (!name || !zip_bytes(z, arena_printf(st->mem, "%s/data.pkl", name), &data, &size, e)) return NULL;
-    if (size > PICKLE_MAX) return err_set(e, "a pickle of %llu bytes (at most %d)", (unsigned long long)size, PICKLE_MAX), NULL;
+    if (size > PICKLE_MAX)
+        return err_set(e, "a pickle of %llu bytes (at most %d)", (unsigned long long)size, PICKLE_MAX), NULL;
     pickle_init(&p, data, (size_t)size, st->mem);
     PickleValue *v = pickle_read(&p, e);
     for (PickleStorage *s = p.storages; s && v; s = s->next) {
@@ -226,7 +230,8 @@ static bool stream_storages(const FileMap *m, size_t at, PickleStorage *list, co
         for (last = first; last < n && !strcmp(sorted[last]->key, key); last++) {}
         ok = first < last && m->size - at >= 8;
         uint64_t count = ok ? little(m->data + at, 8) : 0, bytes = 0;
-        ok = ok && !__builtin_mul_overflow(count, torch_type_size(sorted[first]->type), &bytes) && bytes <= m->size - at - 8;
+        ok = ok && !__builtin_mul_overflow(count, torch_type_size(sorted[first]->type), &bytes) &&
+            bytes <= m->size - at - 8;
         if (!ok) err_set(e, "storage %.100s is cut short or belongs to no tensor", key);
         for (int k = first; ok && k < last; k++)
             ok = sorted[k]->type == sorted[first]->type && give_storage(sorted[k], m->data + at + 8, bytes, e);
@@ -266,7 +271,8 @@ typedef struct Walk {
 
 static DType target_type(TorchType t)
 {
-    static const DType types[TORCH_TYPES] = {JIG_F32, JIG_BF16, JIG_F16, JIG_I32, JIG_I64, JIG_U8, JIG_F32, JIG_I32, JIG_I32, JIG_U8};
+    static const DType types[TORCH_TYPES] = {JIG_F32, JIG_BF16, JIG_F16, JIG_I32, JIG_I64, JIG_U8, JIG_F32, JIG_I32,
+                                             JIG_I32, JIG_U8};
     return types[t];
 }
 
@@ -346,7 +352,8 @@ static bool add_tensor(Walk *w, const char *name, const PickleTensor *t)
     }
     w->copied += bytes;
     if (bytes > most || w->copied > most || !(en->t.data = mem_try((size_t)bytes)))
-        return err_set(w->e, "%.200s: %llu bytes to copy, more than this file should need", name, (unsigned long long)bytes);
+        return err_set(w->e, "%.200s: %llu bytes to copy, more than this file should need", name,
+                       (unsigned long long)bytes);
     en->copied = true;
     st->n++;
     gather(t, en->t.data, n);
@@ -371,7 +378,8 @@ static bool holds_more(const PickleValue *v)
 static bool walk(Walk *w, const char *prefix, const PickleValue *v, int depth)
 {
     if (++w->visits > MAX_VISITS || depth > MAX_DEPTH)
-        return err_set(w->e, "its containers are nested deeper than %d, or hold more than %d values", MAX_DEPTH, MAX_VISITS);
+        return err_set(w->e, "its containers are nested deeper than %d, or hold more than %d values", MAX_DEPTH,
+                       MAX_VISITS);
     if (v->kind == PICKLE_TENSOR) return add_tensor(w, *prefix ? prefix : "tensor", v->tensor);
     int64_t i = 0;
     bool ok = true;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The encoders against their reference classes (tools/fixtures/encoders.py: results and gradients of all parameters and
- * inputs, weights under transformers' names) and against the golden numbers of the specification, which come from f64 and
- * are filled by rule: LAION's and Wav2CLIP's own order of tensors, and from samples on. Then the way from samples to
- * vectors with weights in a file.
+ * inputs, weights under transformers' names) and against the golden numbers of the specification, which come from f64
+ * and are filled by rule: LAION's and Wav2CLIP's own order of tensors, and from samples on. Then the way from samples
+ * to vectors with weights in a file.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -45,7 +45,8 @@ static void good(bool ok, const Err *e)
     if (!ok) fail_msg("%s", e->text);
 }
 
-/* ---- reference classes --------------------------------------------------------------------------------------------- */
+/* ---- reference classes ---------------------------------------------------------------------------------------------
+ */
 
 static const char *fixture(const char *name, const char *kind)
 {
@@ -103,8 +104,8 @@ static double cosine(const float *a, const float *b, int64_t n)
 
 enum { SMALL = 64 };
 
-/* f32 against PyTorch's f32: 2e-5 of the largest value, gradients 2e-4 (both sum thousands of terms in another order); a
- * gradient that is 0 but for rounding (a bias added to all keys) is held against a thousandth of the largest of all.
+/* f32 against PyTorch's f32: 2e-5 of the largest value, gradients 2e-4 (both sum thousands of terms in another order);
+ * a gradient that is 0 but for rounding (a bias added to all keys) is held against a thousandth of the largest of all.
  * bf16: the same direction, to 0.999; gradients pass through layers of 8 bits, 0.95, and say nothing where few. */
 static void against_class(const char *name, const char *device, DType compute)
 {
@@ -138,7 +139,8 @@ static void against_class(const char *name, const char *device, DType compute)
             double off = distance(got, want.data, shape_count(want.shape), grad ? 1e-3 * most : 0);
             if (!(off <= (grad ? 2e-4 : 2e-5)))
                 complain("%s on %s: %s is off by %.2e of its largest value", name, device, what, off);
-        } else if (!grad || (shape_count(want.shape) >= SMALL && largest(want.data, shape_count(want.shape)) > 1e-3 * most)) {
+        } else if (!grad || (shape_count(want.shape) >= SMALL && largest(want.data,
+                                                                      shape_count(want.shape)) > 1e-3 * most)) {
             double c = cosine(got, want.data, shape_count(want.shape));
             if (!(c >= (grad ? 0.95 : 0.999))) complain("%s in bf16: %s has cosine %.5f", name, what, c);
         }
@@ -162,7 +164,8 @@ static void test_classes(void **state)
     finish();
 }
 
-/* ---- golden numbers ------------------------------------------------------------------------------------------------ */
+/* ---- golden numbers ------------------------------------------------------------------------------------------------
+ */
 
 /* Rule S: t counts the tensors in file order (skip: of which this many are not here, from number `at` on). */
 static void fill_s(ParamSet *ps, int at, int skip)
@@ -176,7 +179,8 @@ static void fill_s(ParamSet *ps, int at, int skip)
         bool var = text_ends_with(p->name, "running_var");
         for (int64_t k = 0; k < n; k++) {
             double s = sin(1.3 * (double)k + 0.7 * t + 0.5);
-            w[k] = (float)(var ? 1 + 0.2 * s * s : bias ? 0.1 * s : p->value.shape.n == 1 ? 1 + 0.1 * s : s / sqrt((double)n / (double)p->value.shape.d[0]));
+            w[k] = (float)(var ? 1 + 0.2 * s * s : bias ? 0.1 * s : p->value.shape.n == 1 ? 1 + 0.1 * s
+                           : s / sqrt((double)n / (double)p->value.shape.d[0]));
         }
     }
 }
@@ -200,7 +204,8 @@ static void fill_g(ParamSet *ps)
         for (int64_t k = 0; k < n; k++) {
             double u = rule_u((uint64_t)t, (uint64_t)k);
             bool bias = text_ends_with(p->name, "bias");
-            ((float *)p->value.data)[k] = (float)(bias ? 0.1 * u : p->value.shape.n <= 1 ? 1 + 0.1 * u : u * sqrt(3.0 * (double)p->value.shape.d[0] / (double)n));
+            ((float *)p->value.data)[k] = (float)(bias ? 0.1 * u : p->value.shape.n <= 1 ? 1 + 0.1 * u
+                                                  : u * sqrt(3.0 * (double)p->value.shape.d[0] / (double)n));
         }
     }
 }
@@ -215,7 +220,8 @@ static void check_row(const char *what, const float *x, int64_t n, const double 
     }
     double got[6] = {sum / (double)n, sqrt(squares / (double)n), x[0], x[1], x[2], x[n - 1]};
     for (int i = 0; i < 6; i++)
-        if (!(fabs(got[i] - want[i]) <= tolerance * want[1])) complain("%s: number %d is %.8f, expected %.8f", what, i, got[i], want[i]);
+        if (!(fabs(got[i] - want[i]) <= tolerance * want[1])) complain("%s: number %d is %.8f, expected %.8f", what, i,
+                                                                      got[i], want[i]);
 }
 
 /* A network of the list with its parameters allocated, to be filled by rule. */
@@ -251,14 +257,16 @@ static void golden(NetAlone *n, const char *input, Shape s, float *data, int row
     NamedTensor *r = net_results(n, a, &count);
     for (int i = 0; i < rows; i++)
         for (int k = 0; k < count; k++)
-            if (!strcmp(r[k].name, names[i])) check_row(names[i], r[k].t.data, shape_count(r[k].t.shape), want[i], 2e-5);
+            if (!strcmp(r[k].name, names[i])) check_row(names[i], r[k].t.data, shape_count(r[k].t.shape), want[i],
+                                                        2e-5);
     safetensors_close(in);
     arena_destroy(a);
 }
 
 static void test_golden_clap(void **state)
 {
-    NetAlone *n = filled("clap", "{\"window_size\": 4, \"num_mel_bins\": 32, \"spec_size\": 64, \"patch_size\": 4, \"patch_stride\": [4, 4],"
+    NetAlone *n = filled("clap",
+                         "{\"window_size\": 4, \"num_mel_bins\": 32, \"spec_size\": 64, \"patch_size\": 4, \"patch_stride\": [4, 4],"
                                  "\"projection_dim\": 16, \"depths\": [2, 2], \"num_attention_heads\": [2, 4], \"patch_embeds_hidden_size\": 16}");
     assert_int_equal(params_size(net_params(n)) - 2 * 32, 35964); /* without the statistics */
     fill_s(net_params(n), 65, 4); /* tscam_conv and head stand before the projection */
@@ -275,7 +283,8 @@ static void test_golden_clap(void **state)
     assert_string_equal(r[2].name, "audio_embeds");
     for (int i = 0; i < 16; i++) squares += (double)v[i] * v[i];
     for (int i = 0; i < 16; i++) unit[i] = (float)(v[i] / sqrt(squares));
-    check_row("projected", unit, 16, (const double[]){0.01412024, 0.25, 0.34020900, -0.05896286, -0.01743163, 0.29440841}, 2e-5);
+    check_row("projected", unit, 16, (const double[]){0.01412024, 0.25, 0.34020900, -0.05896286, -0.01743163,
+                                                      0.29440841}, 2e-5);
     arena_destroy(a);
     net_destroy(n);
     finish();
@@ -308,7 +317,8 @@ static void test_golden_wav2clip(void **state)
 
 static void test_golden_wav2vec2(void **state)
 {
-    NetAlone *n = filled("wav2vec2", "{\"hidden_size\": 32, \"num_hidden_layers\": 2, \"num_attention_heads\": 4, \"intermediate_size\": 64,"
+    NetAlone *n = filled("wav2vec2",
+                         "{\"hidden_size\": 32, \"num_hidden_layers\": 2, \"num_attention_heads\": 4, \"intermediate_size\": 64,"
                                      "\"conv_dim\": [16, 16, 16, 16, 16, 16, 16], \"num_conv_pos_embeddings\": 16, \"num_conv_pos_embedding_groups\": 4}");
     assert_int_equal(params_count(net_params(n)), 50); /* and masked_spec_embed */
     fill_g(net_params(n));
@@ -322,7 +332,7 @@ static void test_golden_wav2vec2(void **state)
     finish();
 }
 
-/* ---- sizes ----------------------------------------------------------------------------------------------------------- */
+/* ---- sizes ------------------------------------------------------------------------------------------------------- */
 
 static int64_t trained(ParamSet *ps)
 {
@@ -355,8 +365,10 @@ static void test_bad_configurations(void **state)
         {"clap", "{\"enable_fusion\": true}", "fusion"}, {"clap", "{\"window_size\": 7}", "window_size"},
         {"clap", "{\"depths\": [2, 2]}", "not as many"}, {"clap", "{\"hidden_size\": 768}", "1024"},
         {"clap", "{\"hidden_act\": \"relu\"}", "gelu"}, {"clap", "{\"patch_stride\": [2, 2]}", "patch_size"},
-        {"wav2vec2", "{\"do_stable_layer_norm\": true}", "base models"}, {"wav2vec2", "{\"feat_extract_norm\": \"layer\"}", "group"},
-        {"wav2vec2", "{\"conv_stride\": [5, 2]}", "not as many"}, {"wav2vec2", "{\"num_attention_heads\": 7}", "multiple"},
+        {"wav2vec2", "{\"do_stable_layer_norm\": true}", "base models"}, {"wav2vec2",
+                                                                      "{\"feat_extract_norm\": \"layer\"}", "group"},
+        {"wav2vec2", "{\"conv_stride\": [5, 2]}", "not as many"}, {"wav2vec2", "{\"num_attention_heads\": 7}",
+                                                                   "multiple"},
         {"wav2vec2", "{\"hiden_size\": 7}", "hidden_size"}, {"wav2clip", "{\"layers\": [2, 99]}", "from 1 to 8"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -369,7 +381,7 @@ static void test_bad_configurations(void **state)
     finish();
 }
 
-/* ---- from samples ---------------------------------------------------------------------------------------------------- */
+/* ---- from samples ------------------------------------------------------------------------------------------------ */
 
 /* Wav2CLIP at full size with random weights in a file: pieces are the vectors of the pieces, lengths are checked. */
 static void test_samples(void **state)

@@ -54,7 +54,7 @@ B(conv_of_node)
 {
     Node *v = graph_param(g, p[0]), *gain = graph_param(g, p[1]);
     Node *scale = op_mul(g, gain, op_act(g, ACT_RSQRT, op_sum(g, op_act(g, ACT_SQUARE, v), 3)));
-    return op_conv_node(g, x[0], op_mul(g, v, scale), p[2], (ConvOpts){.pad_lo = {0, 0, 2}, .pad_hi = {0, 0, 2}, .groups = 2});
+    return op_conv_node(g, x[0], op_mul(g, v, scale), graph_param(g, p[2]), (ConvOpts){.pad_lo = {0, 0, 2}, .pad_hi = {0, 0, 2}, .groups = 2});
 }
 
 static void test_convolutions(void **state)
@@ -177,6 +177,13 @@ B(rope_attention)
     return op_attention(g, qkv, qkv, qkv, o);
 }
 
+B(reorder)
+{
+    static int32_t from[] = {3, 0, 5, 1, 2, 4}, back[] = {1, 3, 4, 0, 5, 2};
+    Node *f = graph_const(g, (Tensor){JIG_I32, SHAPE(6), from}), *b = graph_const(g, (Tensor){JIG_I32, SHAPE(6), back});
+    return op_reorder(g, op_act(g, ACT_TANH, x[0]), f, b, SHAPE(3, 2, 5));
+}
+
 static void test_attention(void **state)
 {
     for (size_t i = 0; i < ARRAY_LEN(angles); i++)
@@ -197,6 +204,7 @@ static void test_attention(void **state)
         {"rope", rope, {SHAPE(2, 5, WIDTH)}, .n = {0, 0}},
         {"rope of some channels", rope, {SHAPE(2, 5, 3, WIDTH + 3)}, .n = {2, 1}},
         {"rope and attention", rope_attention, {qkv}},
+        {"reorder", reorder, {SHAPE(2, 3, 5)}},
     };
     check_cases(cases, ARRAY_LEN(cases));
 }

@@ -251,7 +251,8 @@ static void test_without_inputs(void **state)
 static void test_configuration(void **state)
 {
     Err e = {0};
-    NetAlone *n = net_create(&tiny, "{\"part\": {\"width\": 6, \"kernels\": [5], \"dropout\": 0.1}, \"other\": 1}", NULL, &e);
+    NetAlone *n = net_create(&tiny, "{\"part\": {\"width\": 6, \"kernels\": [5], \"dropout\": 0.1}, \"other\": 1}",
+                             NULL, &e);
     good(n != NULL, &e);
     assert_true(shape_equal(params_find(net_params(n), "conv.weight")->value.shape, SHAPE(6, 3, 5, 5)));
     net_destroy(n);
@@ -266,8 +267,10 @@ static void test_configuration(void **state)
     safetensors_close(st);
 
     static const struct { const char *json, *says; } bad[] = {
-        {"{\"widht\": 3}", "widht"}, {"{\"width\": 99}", "1 to 16"}, {"[1]", "not a JSON object"}, {"{\"width\"", "JSON"},
-        {"{\"kernels\": [9]}", "from 1 to 7"}, {"{\"kernels\": [1, 2, 3]}", "1 to 2"}, {"{\"kernels\": [\"a\"]}", "kernels"},
+        {"{\"widht\": 3}", "widht"}, {"{\"width\": 99}", "1 to 16"}, {"[1]", "not a JSON object"}, {"{\"width\"",
+                                                                      "JSON"},
+        {"{\"kernels\": [9]}", "from 1 to 7"}, {"{\"kernels\": [1, 2, 3]}", "1 to 2"}, {"{\"kernels\": [\"a\"]}",
+                                                                      "kernels"},
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         Err why = {0};

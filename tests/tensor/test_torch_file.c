@@ -222,12 +222,15 @@ static void test_hostile_windows(void **state)
     REFUSE("fewer strides", WINDOW("K\0", "K\1K\1\x86", "K\1\x85"), "outside its storage");
     REFUSE("seven axes", WINDOW("K\0", "(K\1K\1K\1K\1K\1K\1K\1t", "(K\1K\1K\1K\1K\1K\1K\1t"), "7 axes");
     REFUSE("huge copy", WINDOW("K\0", "J\xff\xff\xff\x7fJ\xff\xff\xff\x7f\x86", "K\0K\0\x86"), "to copy");
-    REFUSE("impossible size", WINDOW("K\0", "(J\xff\xff\xff\x7fJ\xff\xff\xff\x7fJ\xff\xff\xff\x7ft", "(K\0K\0K\0t"), "impossible");
+    REFUSE("impossible size", WINDOW("K\0", "(J\xff\xff\xff\x7fJ\xff\xff\xff\x7fJ\xff\xff\xff\x7ft", "(K\0K\0K\0t"),
+           "impossible");
     REFUSE("no storage", "\x80\2}X\1\0\0\0x" REBUILD "(K\1K\0))\x89NtRs.", "without a storage");
     REFUSE("more than the member", "\x80\2}X\1\0\0\0x" REBUILD
-           "((X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0000X\3\0\0\0cpuK\5tQK\0K\5\x85K\1\x85\x89NtRs.", "too few for 5");
+           "((X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0000X\3\0\0\0cpuK\5tQK\0K\5\x85K\1\x85\x89NtRs.",
+               "too few for 5");
     REFUSE("no such member", "\x80\2}X\1\0\0\0x" REBUILD
-           "((X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0001X\3\0\0\0cpuK\4tQK\0K\4\x85K\1\x85\x89NtRs.", "a/data/1");
+           "((X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0001X\3\0\0\0cpuK\4tQK\0K\4\x85K\1\x85\x89NtRs.",
+               "a/data/1");
     REFUSE("not a storage", "\x80\2(X\4\0\0\0filectorch\nFloatStorage\nX\1\0\0\0000X\3\0\0\0cpuK\4tQ.", "storage");
 }
 
@@ -285,7 +288,8 @@ static void test_hostile_archives(void **state)
     assert_null(weights_open("/nonexistent/x.pt", &e));
 }
 
-/* The real files, cut and with changed bytes: an answer or an error, never a crash (the sanitizers watch every read). */
+/* The real files, cut and with changed bytes: an answer or an error, never a crash (the sanitizers watch every read).
+ */
 static void damage(const char *name)
 {
     Err e = {0};

@@ -21,6 +21,12 @@ static bool check(const SongOptions *o, Err *e)
         return err_set(e, "a song at %d samples a second: 22050 and 44100 are possible", o->rate);
     if (o->channels != 1 && o->channels != 2)
         return err_set(e, "a song of %d channels: 1 and 2 are possible", o->channels);
+    if (!(o->drift >= 0 && o->drift <= 0.15))
+        return err_set(e, "a drift of %g: 0 to 0.15 are possible", o->drift);
+    if (!(o->swing >= 0 && o->swing <= 0.4))
+        return err_set(e, "a swing of %g: 0 to 0.4 are possible", o->swing);
+    if (o->tempo_changes < 0 || o->tempo_changes > SONG_MAX_CHANGES)
+        return err_set(e, "%d changes of tempo: 0 to %d are possible", o->tempo_changes, SONG_MAX_CHANGES);
     return true;
 }
 

@@ -31,6 +31,7 @@ typedef struct StyleInfo {
     BassKind bass[2];
     ChordKind chord[2];
     int scale[2];
+    int beat_steps;             /* sixteenths in a beat; 0: four */
 } StyleInfo;
 extern const StyleInfo song_styles[MUSIC_STYLES];
 
@@ -38,7 +39,7 @@ enum { SCALE_MAJOR, SCALE_MINOR, SCALE_DORIAN, SCALE_MIXOLYDIAN, SCALE_HARMONIC,
 extern const int song_scales[SCALES][7];
 
 /* ---- plan (song_plan.c) ------------------------------------------------------------------------------------------ */
-enum { STEPS_PER_BEAT = 4, SONG_MAX_SECTIONS = 512 };
+enum { SONG_MAX_SECTIONS = 512, SONG_MAX_CHANGES = 4 };
 typedef struct SongBar {
     int section, theme;
     int in_section;  /* number of the bar in its section */
@@ -46,6 +47,8 @@ typedef struct SongBar {
     bool fill;       /* the drums lead into the next section */
     bool stop;       /* nothing on the last beat: the breath before a drop */
     bool silent;     /* nothing but what rings */
+    bool half_time;  /* snare on 3 only, kick on 1 */
+    bool no_drums;
 } SongBar;
 
 typedef struct SongPlan {
@@ -54,7 +57,10 @@ typedef struct SongPlan {
     MusicStyle style_id;
     double tempo, first_beat, seconds;
     float drift, drift_rate; /* tempo breathes by `drift` with this many turns in the song */
-    int metre, n_bars, n_sections;
+    int n_changes;
+    double change_beat[SONG_MAX_CHANGES], change_tempo[SONG_MAX_CHANGES]; /* from this beat on, times the first tempo */
+    bool swing_eighths;
+    int metre, beat_steps, n_bars, n_sections;
     SongBar *bar;
     SongSection section[SONG_MAX_SECTIONS];
     int key;                 /* semitones above C */

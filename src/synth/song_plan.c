@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define STREAM_PLAN 0x504C414Eu
+#define STREAM_EXTRA 0x45585452u
 
 typedef struct FormStep { SectionKind kind; int theme; float energy; } FormStep;
 
@@ -22,8 +23,8 @@ static const FormStep track_form[] = {
 
 static MusicStyle draw_style(Rng *r, double tempo)
 {
-    int fit[MUSIC_STYLES], n = 0;
-    for (int s = 0; s < MUSIC_STYLES; s++)
+    int fit[MUSIC_DRAWN_STYLES], n = 0;
+    for (int s = 0; s < MUSIC_DRAWN_STYLES; s++)
         if (tempo <= 0 || (tempo > song_styles[s].tempo_lo - 3 && tempo < song_styles[s].tempo_hi + 3))
             fit[n++] = s;
     if (n == 0) /* a tempo where no style is at home: those that can be played at any */
@@ -65,6 +66,37 @@ static void make_form(SongPlan *p, Rng *r, int bars, bool steady)
     }
 }
 
+/* What was asked for beyond the usual, from a stream of its own: songs without such wishes stay as they are. */
+static void add_wishes(SongPlan *p, const SongOptions *o)
+{
+    Rng r = rng_make(o->seed, STREAM_EXTRA);
+    if (o->drift > 0) {
+        p->drift = (float)o->drift;
+        p->drift_rate = rng_range(&r, 0.5f, 3);
+    }
+    if (o->swing > 0) {
+        p->swing = (float)o->swing;
+        p->swing_eighths = true;
+    }
+    int heard = 1; /* sections that begin within the song: bars were planned for the fastest tempo */
+    while (heard < p->n_sections && p->section[heard].first_beat * 60 / p->tempo < 0.85 * o->seconds)
+        heard++;
+    for (int k = 0; k < o->tempo_changes; k++) { /* spread over the sections */
+        int section = (k + 1) * heard / (o->tempo_changes + 1);
+        double beat = p->section[section].first_beat, last = p->n_changes ? p->change_beat[p->n_changes - 1] : 0;
+        if (beat <= last)
+            continue;
+        double by = (double)rng_range(&r, 1.07f, 1.22f), now = p->n_changes ? p->change_tempo[p->n_changes - 1] : 1;
+        bool faster = now < 0.8 || (now < 1.25 && rng_chance(&r, 0.5f));
+        p->change_beat[p->n_changes] = beat;
+        p->change_tempo[p->n_changes++] = faster ? now * by : now / by;
+    }
+    for (int b = 0; b < p->n_bars; b++) {
+        p->bar[b].half_time = o->half_time && p->metre == 4 && p->bar[b].section % 2 == (int)(o->seed % 2);
+        p->bar[b].no_drums = o->drum_breaks && p->bar[b].section % 3 == (int)(o->seed % 3);
+    }
+}
+
 void song_plan_make(SongPlan *p, const SongOptions *o)
 {
     Rng r = rng_make(o->seed, STREAM_PLAN);
@@ -76,6 +108,8 @@ void song_plan_make(SongPlan *p, const SongOptions *o)
     float tempo = rng_range(&r, (float)p->style->tempo_lo, (float)p->style->tempo_hi);
     p->tempo = o->tempo > 0 ? o->tempo : (double)tempo;
     p->metre = p->style->metre;
+    p->beat_steps = p->style->beat_steps ? p->style->beat_steps : 4;
+    p->swing_eighths = p->style->swing_eighths;
     p->seconds = o->seconds;
     p->first_beat = rng_chance(&r, 0.3f) ? 0 : (double)rng_range(&r, 0, 0.7f);
     if (rng_chance(&r, 0.2f)) {
@@ -88,9 +122,11 @@ void song_plan_make(SongPlan *p, const SongOptions *o)
     p->bass = p->style->bass[rng_int(&r, 0, 1)];
     p->chord = p->style->chord[rng_int(&r, 0, 1)];
     p->lead = rng_chance(&r, 0.75f);
-    int bars = (int)(o->seconds * p->tempo * 1.03 / 60 / p->metre) + 2;
+    double fastest = o->tempo_changes > 0 ? 1.6 : 1.03 + 1.2 * o->drift;
+    int bars = (int)(o->seconds * p->tempo * fastest / 60 / p->metre) + 2;
     p->bar = mem_zero((size_t)bars * sizeof *p->bar);
     make_form(p, &r, bars, o->steady);
+    add_wishes(p, o);
 }
 
 void song_plan_finish(SongPlan *p)
@@ -99,9 +135,21 @@ void song_plan_finish(SongPlan *p)
     p->bar = NULL;
 }
 
+/* Beats as they would be counted had the tempo never jumped. */
+static double without_changes(const SongPlan *p, double beat)
+{
+    double sum = beat;
+    for (int k = 0; k < p->n_changes && beat > p->change_beat[k]; k++) {
+        double before = k ? p->change_tempo[k - 1] : 1;
+        sum += (beat - p->change_beat[k]) * (1 / p->change_tempo[k] - 1 / before);
+    }
+    return sum;
+}
+
 /* The tempo breathes as 1 + drift cos(2 pi turns x), x = beat / beats of the song, so times are a closed form. */
 double song_plan_beat_time(const SongPlan *p, double beat)
 {
+    beat = without_changes(p, beat);
     double even = beat * 60 / p->tempo, whole = (double)p->n_bars * p->metre;
     if (p->drift > 0) {
         double turns = 2 * M_PI * (double)p->drift_rate;
@@ -112,8 +160,8 @@ double song_plan_beat_time(const SongPlan *p, double beat)
 
 double song_plan_step_time(const SongPlan *p, int bar, double step)
 {
-    double pair = p->style->swing_eighths ? 4 : 2, within = fmod(step, pair), half = pair / 2,
+    double pair = p->swing_eighths ? 4 : 2, within = fmod(step, pair), half = pair / 2,
         late = half * (double)p->swing;
     double swung = within < half ? within * (half + late) / half : half + late + (within - half) * (half - late) / half;
-    return song_plan_beat_time(p, bar * p->metre + (step - within + swung) / STEPS_PER_BEAT);
+    return song_plan_beat_time(p, bar * p->metre + (step - within + swung) / p->beat_steps);
 }

@@ -77,7 +77,7 @@ static void make_theme(Theme *t, const SongPlan *p, int which)
     Rng shared = rng_make(p->seed, STREAM_THEME + 99); /* drums mostly stay the same through a song */
     Rng *d = rng_chance(&r, 0.6f) ? &shared : &r;
     const StyleInfo *s = p->style;
-    int steps = p->metre * STEPS_PER_BEAT;
+    int steps = p->metre * p->beat_steps;
     memset(t, 0, sizeof *t);
     t->kick = s->kick[rng_int(d, 0, 2)];
     t->snare = s->snare[rng_int(d, 0, 2)];
@@ -173,19 +173,21 @@ static void play_drums(Writer *w, const Theme *t, int bar, const SongBar *b, Sec
 {
     const StyleInfo *s = w->p->style;
     float e = b->energy;
+    if (b->no_drums)
+        return;
     int fill_from = b->fill ? w->steps - (rng_chance(&w->r, 0.6f) ? 4 : MIN(8, w->steps - 4)) : w->steps;
     int last = b->stop ? w->steps - 4 : w->steps;
     bool build = kind == SECTION_BUILD;
     if (b->in_section == 0 && e > 0.5f && rng_chance(&w->r, 0.7f))
         strike(w, song_plan_step_time(w->p, bar, 0), DRUM_CRASH, 0.6f);
+    const char *kick = b->half_time ? "9.........d....." : t->kick, *snare = b->half_time ? "........9......." : t->snare;
     if (e > 0.28f)
-        play_pattern(w, t, bar, t->kick, DRUM_KICK, 1, MIN(last, fill_from));
+        play_pattern(w, t, bar, kick, DRUM_KICK, 1, MIN(last, fill_from));
     if (e > 0.42f && !(build && b->in_section < 2)) {
         bool both = s->clap && e > 0.7f;
-        play_pattern(w, t, bar, t->snare, s->clap && w->p->seed % 3 ? DRUM_CLAP : DRUM_SNARE, 0.9f,
-                     MIN(last, fill_from));
+        play_pattern(w, t, bar, snare, s->clap && w->p->seed % 3 ? DRUM_CLAP : DRUM_SNARE, 0.9f, MIN(last, fill_from));
         if (both)
-            play_pattern(w, t, bar, t->snare, w->p->seed % 3 ? DRUM_SNARE : DRUM_CLAP, 0.6f, MIN(last, fill_from));
+            play_pattern(w, t, bar, snare, w->p->seed % 3 ? DRUM_SNARE : DRUM_CLAP, 0.6f, MIN(last, fill_from));
     }
     if (e > 0.22f)
         play_pattern(w, t, bar, t->hat, t->ride && e > 0.8f ? DRUM_RIDE : DRUM_HAT, 0.3f + 0.2f * e, last);
@@ -289,7 +291,7 @@ static void play_tune(Writer *w, const Theme *t, int bar, int in_section, int ch
 
 void song_score_write(const SongPlan *p, Score *s)
 {
-    Writer w = {.p = p, .s = s, .steps = p->metre * STEPS_PER_BEAT};
+    Writer w = {.p = p, .s = s, .steps = p->metre * p->beat_steps};
     memset(s, 0, sizeof *s);
     for (int k = 0; k < THEMES; k++)
         make_theme(&w.theme[k], p, k);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The styles: what drums play in a bar, who plays bass and chords how, in which scales and tempi.
- * A pattern has four characters a beat: '.' nothing, '1'..'9' loudness, 'a'..'i' the same loudness but only in some
+ * A pattern has a character for each sixteenth: '.' nothing, '1'..'9' loudness, 'a'..'i' the same loudness but only in some
  * themes.
  */
 #include "synth/song_internal.h"
@@ -109,6 +109,13 @@ const StyleInfo song_styles[MUSIC_STYLES] = {
     {"............", "............"},
     {"..c...c...c.", "d...........", "....d...d..."}, {DRUM_TAMBOURINE, DRUM_RIDE, DRUM_SHAKER},
     {BASS_WALTZ, BASS_WALTZ}, {CHORD_WALTZ, CHORD_WALTZ}, {SCALE_MAJOR, SCALE_MINOR}},
+    [MUSIC_SIX_EIGHT] = {"six-eight", 54, 92, 2, 0, 0, false, false, false,
+    {"9...........", "9.........d.", "9...d......."},
+    {"......8.....", "......8.....", "......7....."},
+    {"6.4.4.5.4.4.", "6.4.4.6.4.4.", "5...4.5...4."},
+    {"............", "..........d."},
+    {"d.....d.....", "..c...c...c.", "e.c.c.e.c.c."}, {DRUM_RIDE, DRUM_TAMBOURINE, DRUM_SHAKER},
+    {BASS_LONG, BASS_KICK}, {CHORD_ARPEGGIO, CHORD_PAD}, {SCALE_MAJOR, SCALE_MINOR}, 6},
 };
 
 const char *music_style_name(MusicStyle s) { return song_styles[s].name; }

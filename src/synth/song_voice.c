@@ -160,7 +160,8 @@ void song_voice_add(const Patch *p, const Note *n, uint32_t vowel, int rate, int
 
 Patch song_patch_bass(Rng *r, MusicStyle s)
 {
-    bool plucked = s == MUSIC_SWING || s == MUSIC_SALSA || s == MUSIC_WALTZ || s == MUSIC_BALLAD || s == MUSIC_ROCK;
+    bool plucked = s == MUSIC_SWING || s == MUSIC_SALSA || s == MUSIC_WALTZ || s == MUSIC_BALLAD || s == MUSIC_ROCK
+        || s == MUSIC_SIX_EIGHT;
     Patch p = {.unison = 1, .detune = 0.004f, .attack = 0.006f, .sustain = 0.3f, .release = 0.06f, .gain = 0.5f};
     p.wave = plucked ? (rng_chance(r, 0.5f) ? WAVE_SAW : WAVE_FM) : (Wave)rng_int(r, WAVE_SINE, WAVE_FM);
     if (!plucked) {
@@ -180,7 +181,8 @@ Patch song_patch_bass(Rng *r, MusicStyle s)
 Patch song_patch_chord(Rng *r, MusicStyle s, ChordKind kind)
 {
     bool pad = kind == CHORD_PAD;
-    bool keys = s == MUSIC_SALSA || s == MUSIC_SWING || s == MUSIC_WALTZ || s == MUSIC_BALLAD;
+    bool keys = s == MUSIC_SALSA || s == MUSIC_SWING || s == MUSIC_WALTZ || s == MUSIC_BALLAD
+        || s == MUSIC_SIX_EIGHT;
     Patch p = {.attack = 0.004f, .release = 0.12f, .gain = 0.14f, .pan = rng_range(r, -0.5f, 0.5f)};
     p.wave = keys ? WAVE_FM : rng_chance(r, 0.7f) ? WAVE_SAW : WAVE_SQUARE;
     p.unison = rng_int(r, 1, 3);

@@ -61,7 +61,7 @@ static void every_style_is_in_order(void **state)
             music_style_tempo((MusicStyle)style, &lo, &hi);
             assert_true(s.tempo >= lo - 1e-3 && s.tempo <= hi + 1e-3);
             assert_true(abs(s.beats - (int)(s.tempo * 20 / 60)) <= 2);
-            assert_int_equal(s.metre, style == MUSIC_WALTZ ? 3 : 4);
+            assert_int_equal(s.metre, style == MUSIC_WALTZ ? 3 : style == MUSIC_SIX_EIGHT ? 2 : 4);
             for (int b = 0; b < s.beats; b++) {
                 assert_true(s.beat[b] >= 0 && s.beat[b] < 20 && s.energy[b] >= 0 && s.energy[b] <= 1);
                 assert_int_equal(s.beat_in_bar[b], b % s.metre + 1);
@@ -127,6 +127,41 @@ static void energy_is_heard(void **state)
     assert_true(pairs >= 5 && louder >= pairs - 1);
 }
 
+/* Wide drift, jumps of the tempo and the rest leave beats in order, and change no song that does not ask for them. */
+static void wishes_are_granted(void **state)
+{
+    SongOptions o = {.seed = 21, .seconds = 40, .style = MUSIC_ROCK, .tempo = 120, .rate = 22050, .channels = 1};
+    Song usual = compose(&o);
+    o.drift = 0.1;
+    Song drifting = compose(&o);
+    o.drift = 0, o.tempo_changes = 2;
+    Song jumping = compose(&o);
+    o.tempo_changes = 0, o.half_time = o.drum_breaks = true, o.swing = 0.3;
+    Song odd = compose(&o);
+    double shortest = 9, longest = 0;
+    int jumps = 0;
+    for (int b = 1; b < drifting.beats; b++) {
+        shortest = fmin(shortest, drifting.beat[b] - drifting.beat[b - 1]);
+        longest = fmax(longest, drifting.beat[b] - drifting.beat[b - 1]);
+    }
+    assert_true(shortest > 0.5 * 0.89 && shortest < 0.5 * 0.93 && longest > 0.5 * 1.05 && longest < 0.5 * 1.11);
+    for (int b = 2; b < jumping.beats; b++) {
+        double ratio = (jumping.beat[b] - jumping.beat[b - 1]) / (jumping.beat[b - 1] - jumping.beat[b - 2]);
+        jumps += fabs(ratio - 1) > 0.06;
+        assert_true(ratio > 0.8 && ratio < 1.25);
+        if (fabs(ratio - 1) > 0.06)
+            assert_int_equal(jumping.beat_in_bar[b - 1], 1); /* tempo jumps on a downbeat */
+    }
+    assert_int_equal(jumps, 2);
+    assert_int_equal(odd.beats, usual.beats);
+    assert_memory_equal(odd.beat, usual.beat, (size_t)odd.beats * sizeof(double));
+    assert_memory_not_equal(odd.samples, usual.samples, (size_t)odd.frames * sizeof(float));
+    song_finish(&usual);
+    song_finish(&drifting);
+    song_finish(&jumping);
+    song_finish(&odd);
+}
+
 static void wrong_options_are_refused(void **state)
 {
     const SongOptions bad[] = {{.seconds = 1, .style = -1, .rate = 22050, .channels = 1},
@@ -134,7 +169,10 @@ static void wrong_options_are_refused(void **state)
                                {.seconds = 5, .style = 99, .rate = 22050, .channels = 1},
                                {.seconds = 5, .style = -1, .rate = 48000, .channels = 1},
                                {.seconds = 5, .style = -1, .rate = 22050, .channels = 3},
-                               {.seconds = 5, .style = -1, .tempo = 400, .rate = 22050, .channels = 1}};
+                               {.seconds = 5, .style = -1, .tempo = 400, .rate = 22050, .channels = 1},
+                               {.seconds = 5, .style = -1, .drift = 0.5, .rate = 22050, .channels = 1},
+                               {.seconds = 5, .style = -1, .swing = -1, .rate = 22050, .channels = 1},
+                               {.seconds = 5, .style = -1, .tempo_changes = 9, .rate = 22050, .channels = 1}};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         Song s;
         Err e = {0};
@@ -193,7 +231,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_seed_decides), cmocka_unit_test(every_style_is_in_order),
             cmocka_unit_test(the_kick_is_on_the_beat),
-        cmocka_unit_test(energy_is_heard), cmocka_unit_test(wrong_options_are_refused),
+        cmocka_unit_test(energy_is_heard), cmocka_unit_test(wishes_are_granted),
+            cmocka_unit_test(wrong_options_are_refused),
             cmocka_unit_test(kits_replace_drums),
         cmocka_unit_test(idle_sounds_have_no_beat)};
     return cmocka_run_group_tests_name("synth_music/song", tests, NULL, NULL);

@@ -207,6 +207,7 @@ void audio_grid_double(BeatGrid *g);                 /* a beat between each two;
 void audio_grid_halve(BeatGrid *g, bool keep_odd);   /* every second beat; the first downbeat among them stays one */
 bool audio_grid_set_downbeat(BeatGrid *g, int i, int metre, Err *e); /* beat i is a "one"; metre 1..16 */
 void audio_grid_cut(BeatGrid *g, double start, double length); /* the piece [start, start+length) becomes the song */
+void audio_grid_keep(BeatGrid *g, double from, double to);     /* only beats in [from, to) stay; times stay the song's */
 
 /* MuseDance's six numbers a frame, frame i shown at start + i * step seconds (its specification, section 3.3): pulses
  * exp(-d^2 / (2 width^2)) at the nearest beat and downbeat, sine and cosine of the phase between beats and between
@@ -220,15 +221,63 @@ void audio_dance_set_beats(float *rows, int64_t frames, const BeatGrid *g);
  * Finds beats and bars of a whole song. Silence, noise and speech give an empty grid with a reason: that is success.
  * false only for what cannot be analysed (rate out of range, song too long, no memory) or when cancelled. */
 bool audio_track_beats(BeatGrid *g, const float *x, int64_t n, double rate, const Progress *p, Err *e);
+/* The same where the tempo is known to lie between two tempi (beats per minute, 30 <= slowest < fastest <= 300): the beat,
+ * its double or its half is taken accordingly. Without a beat in the range the grid is empty and says so. */
+bool audio_track_beats_between(BeatGrid *g, const float *x, int64_t n, double rate, double slowest, double fastest,
+    const Progress *p, Err *e);
 
-/* ---- .beats files (beats_file.c) -----------------------------------------------------------------------------------
- * Lines `seconds<TAB>beat-in-bar`, 1 = downbeat; `#` begins a comment; empty lines are skipped. What madmom, Beat This
- * and Sonic Visualiser read. Checked: rising seconds from 0 to length (+ 0.5 s), bars counting 1, 2, 3 … back to 1,
- * 1..16 beats in a bar, at most 200,000 beats, 8 MB. length <= 0: not known, no check. Each error names its line. */
+/* ---- clicks (clicks.c) ----------------------------------------------------------------------------------------------
+ * Turns the song down to leave room and adds a click on each beat, a higher one on downbeats, each from the very sample
+ * round(seconds * rate) on. samples: [frames, channels]. */
+void audio_add_clicks(float *samples, int64_t frames, int channels, double rate, const BeatGrid *g);
+
+/* ---- form (song_form.c) --------------------------------------------------------------------------------------------
+ * Bars with their energy, and parts: where the music changes and what comes back. Needs the grid of the same song; without
+ * a beat, "bars" of four seconds take the place of bars. */
+typedef struct FormBar {
+    double start, end;       /* seconds */
+    int first_beat, beats;   /* of the grid; 0 beats without a beat */
+    double tempo;            /* beats per minute over the bar; 0 without a beat */
+    float loudness;          /* dB of full scale, mean power */
+    float energy;            /* 0..1: loudness within 24 dB of the song's loud bars, and how much begins in it */
+    int part;
+} FormBar;
+
+typedef struct SongPart {
+    int first_bar, bars;
+    double start, end;       /* seconds; parts cover the song without gaps */
+    int letter;              /* 0 = A: parts of one letter sound alike */
+    int number;              /* 1..: so-many-th of its letter */
+    float alike;             /* to the first part of its letter: 1 the same, 0 as different as any two bars of the song */
+    float energy;            /* mean of its bars */
+    const char *name;        /* a guess: intro, verse, chorus, bridge, break, outro; "part" in songs of one or two parts */
+} SongPart;
+
+typedef struct SongForm {
+    int n_bars, n_parts;
+    FormBar *bar;
+    SongPart *part;
+} SongForm;
+
+bool audio_song_form(SongForm *f, const float *x, int64_t n, double rate, const BeatGrid *g, Err *e);
+void audio_song_form_finish(SongForm *f);
+void audio_part_letter(int letter, char out[8]); /* "A" .. "Z", then "A1" .. */
+/* The part meant by "B", "b2" (the second B), "chorus", "chorus2"; without a number the first that ends after `from`
+ * seconds. -1: there is none. */
+int audio_find_part(const SongForm *f, const char *text, double from);
+
+/* ---- .beats files and Audacity labels (beats_file.c) ---------------------------------------------------------------
+ * Lines `seconds<TAB>beat-in-bar`, 1 = downbeat; `#` begins a comment; empty lines, a byte order mark and CR LF are fine.
+ * What madmom, Beat This and Sonic Visualiser read. Labels are lines `from<TAB>to<TAB>text`: a text that is a number is a
+ * beat in the bar, any other (names of parts) is left out. Checked: rising seconds from 0 to length (+ 0.5 s), at least
+ * 20 ms apart, bars counting 1, 2, 3 … back to 1, 1..16 beats in a bar, at most 200,000 beats, 8 MB. length <= 0: not
+ * known, no check. Each error names its line. audio_beats_read takes labels when the name ends in .txt. */
 bool audio_beats_parse(BeatGrid *g, const char *text, size_t size, double length, Err *e);
+bool audio_labels_parse(BeatGrid *g, const char *text, size_t size, double length, Err *e);
 bool audio_beats_read(BeatGrid *g, const char *path, double length, Err *e);
 void audio_beats_format(const BeatGrid *g, Text *out);
 bool audio_beats_write(const BeatGrid *g, const char *path, Err *e);
+void audio_labels_format(const BeatGrid *g, const SongForm *f, Text *out); /* f may be NULL: no parts */
 
 /* ---- features of a song per video frame (song_features.c) ----------------------------------------------------------
  * Row i describes the time i/fps. The condition of the motion model (spec of the articulated model, section 2), named

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the files of the beat tracker share. The way: onsets (onset.c) -> tempo map (tempo.c) -> path of pulses
- * (pulse.c) -> which of them are beats and downbeats (downbeat.c, with harmony.c) -> exact times (beat_times.c); beat.c
+ * (pulse.c) -> which of them are beats and downbeats (downbeat.c, with reading.c and harmony.c) -> exact times (beat_times.c); beat.c
  * runs it and says how sure it is. Nobody outside the folder includes this.
  */
 #ifndef JIG_AUDIO_INTERNAL_H
@@ -56,18 +56,35 @@ typedef struct PulsePath {
 bool audio_pulse_init(PulsePath *p, const Onsets *o, const TempoMap *m, const Progress *progress, Err *e);
 void audio_pulse_finish(PulsePath *p);
 
-/* How harmony moves: log-compressed energy of twelve pitch classes above 150 Hz and twelve below 280 Hz, as running
- * sums, so that the mean over any stretch is one subtraction. */
-enum { CHROMA_HOP = 1024, CHROMA = 12 };
+/* How harmony and sound move: log-compressed energy of twelve pitch classes above 150 Hz and twelve below 280 Hz, and of
+ * sixteen bands from 40 Hz to 10 kHz, as running sums, so that the mean over any stretch is one subtraction. */
+enum { CHROMA_HOP = 1024, CHROMA = 12, TEXTURE = 16, HARMONY_WIDE = 2 * CHROMA + TEXTURE };
 typedef struct Harmony {
     int64_t n;
-    float *sum; /* [n+1, 2*CHROMA] */
+    float *sum; /* [n+1, HARMONY_WIDE] */
 } Harmony;
 
 bool audio_harmony_init(Harmony *h, const float *x, int64_t n, Err *e); /* x at TRACK_RATE */
 void audio_harmony_finish(Harmony *h);
-/* 1 - cosine between the chroma in [t-width, t) and [t, t+width), above (0) and below (1). */
-void audio_harmony_change(const Harmony *h, double t, double width, double change[2]);
+/* Between [t-width, t) and [t, t+width): 1 - cosine of the chroma above (0) and below (1), distance of the bands (2). */
+enum { CHANGES = 3 };
+void audio_harmony_change(const Harmony *h, double t, double width, double change[CHANGES]);
+
+typedef struct TempoRange {
+    double slowest, fastest; /* beats a minute */
+} TempoRange;
+
+/* What speaks for a reading of the pulses, in deviations or fractions (reading.c lists it). */
+enum { EVIDENCE = 53 };
+typedef struct Candidate {
+    const double *seconds;
+    int n, metre, first;
+    int level;             /* number of its tempo level and shift */
+    const float *evidence; /* [EVIDENCE] */
+} Candidate;
+typedef void CandidateFn(void *user, const Candidate *c);
+/* All readings: tempo level x shift x metre x first beat. */
+void audio_readings_each(const PulsePath *p, const Onsets *o, const Harmony *h, TempoRange range, CandidateFn *fn, void *user);
 
 /* Which pulses are beats, how many beats make a bar, and which of them is the first. */
 typedef struct Reading {
@@ -77,7 +94,8 @@ typedef struct Reading {
     float bar_confidence;
 } Reading;
 
-bool audio_reading_init(Reading *r, const PulsePath *p, const Onsets *o, const Harmony *h); /* false: too few pulses */
+/* false: too few pulses, or no reading of them within the range */
+bool audio_reading_init(Reading *r, const PulsePath *p, const Onsets *o, const Harmony *h, TempoRange range);
 void audio_reading_finish(Reading *r);
 
 /* Moves beats onto what is heard, evens them out, adds missing and drops silent ones at both ends. */

@@ -39,13 +39,15 @@ static double clarity(const Reading *r, const TempoMap *m)
 
 /* Why this song has no beat; false when nothing speaks against one. Fills in the confidence. The clarity of chance
  * grows as a song gets shorter: of 114 pieces of noise and speech of 1.5 to 15 s one passes (4 s, .13). */
-static bool find_doubt(BeatGrid *g, const Track *t)
+static bool find_doubt(BeatGrid *g, const Track *t, TempoRange range)
 {
     double needed = 0.08 + 0.16 / fmax(g->length, 0.5), clear = clarity(&t->reading, &t->tempo);
     if (t->onsets.sound_to <= t->onsets.sound_from)
         snprintf(g->reason, sizeof g->reason, "silence: nothing is louder than -65 dB of full scale");
     else if (t->onsets.activity < 0.01)
         snprintf(g->reason, sizeof g->reason, "a steady sound in which nothing begins");
+    else if (t->reading.n == 0 && t->pulse.n >= 8)
+        snprintf(g->reason, sizeof g->reason, "no pulse between %g and %g beats a minute", range.slowest, range.fastest);
     else if (t->reading.n < 4)
         snprintf(g->reason, sizeof g->reason, "too short: %.2f s hold fewer than four beats", g->length);
     else
@@ -74,15 +76,15 @@ static void fill_grid(BeatGrid *g, Reading *r)
         snprintf(g->reason, sizeof g->reason, "the downbeats are uncertain");
 }
 
-static bool track(BeatGrid *g, const float *x, int64_t n, const Progress *p, Err *e)
+static bool track(BeatGrid *g, const float *x, int64_t n, TempoRange range, const Progress *p, Err *e)
 {
     Track t = {0};
     bool ok = progress_tick(p, "listening", 0, 1) || err_cancel(e);
     ok = ok && audio_onsets_init(&t.onsets, x, n, e) && audio_harmony_init(&t.harmony, x, n, e)
         && audio_tempo_init(&t.tempo, &t.onsets, e) && audio_pulse_init(&t.pulse, &t.onsets, &t.tempo, p, e);
     if (ok) {
-        audio_reading_init(&t.reading, &t.pulse, &t.onsets, &t.harmony);
-        if (!find_doubt(g, &t)) {
+        audio_reading_init(&t.reading, &t.pulse, &t.onsets, &t.harmony, range);
+        if (!find_doubt(g, &t, range)) {
             audio_refine_beats(&t.reading, &t.onsets);
             fill_grid(g, &t.reading);
         }
@@ -91,15 +93,23 @@ static bool track(BeatGrid *g, const float *x, int64_t n, const Progress *p, Err
     return ok;
 }
 
-bool audio_track_beats(BeatGrid *g, const float *x, int64_t n, double rate, const Progress *p, Err *e)
+bool audio_track_beats_between(BeatGrid *g, const float *x, int64_t n, double rate, double slowest, double fastest,
+    const Progress *p, Err *e)
 {
     audio_grid_init(g);
+    if (!(slowest >= 30 && slowest < fastest && fastest <= 300))
+        return err_set(e, "beats between %g and %g a minute: 30 to 300 are possible, the slower first", slowest, fastest);
     float *y;
     int64_t m;
     if (!audio_prepare(x, n, rate, &y, &m, e))
         return false;
     g->length = (double)n / rate;
-    bool ok = track(g, y, m, p, e);
+    bool ok = track(g, y, m, (TempoRange){slowest, fastest}, p, e);
     mem_free(y);
     return ok;
+}
+
+bool audio_track_beats(BeatGrid *g, const float *x, int64_t n, double rate, const Progress *p, Err *e)
+{
+    return audio_track_beats_between(g, x, n, rate, 50, 220, p, e);
 }

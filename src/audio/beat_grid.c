@@ -270,3 +270,15 @@ void audio_grid_cut(BeatGrid *g, double start, double length)
     g->length = length;
     audio_grid_shift(g, -start);
 }
+
+void audio_grid_keep(BeatGrid *g, double from, double to)
+{
+    int n = 0;
+    for (int i = 0; i < g->n; i++)
+        if (g->seconds[i] >= from && g->seconds[i] < to) {
+            g->seconds[n] = g->seconds[i];
+            g->beat_in_bar[n++] = g->beat_in_bar[i];
+        }
+    g->n = n;
+    derive_tempo(g);
+}

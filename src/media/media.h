@@ -161,6 +161,17 @@ typedef struct PlotOptions {
 bool plot_lines(const PlotSeries *series, int n, const PlotOptions *o, Picture *out, Err *e);
 
 /* A song's waveform, onset strength, beats and downbeats, so that a person sees whether the grid is right. */
+typedef struct PlotPart {
+    double from, to;  /* seconds */
+    int letter;       /* chooses the colour */
+    char label[40];
+} PlotPart;
+
+typedef struct PlotBar {
+    double from, to;      /* seconds */
+    double tempo, energy; /* beats per minute, 0: unknown; 0..1 */
+} PlotBar;
+
 typedef struct BeatPlot {
     const char *title;
     const float *samples; /* mono [frames] */
@@ -174,6 +185,12 @@ typedef struct BeatPlot {
     int n_beats;
     double tempo;             /* beats per minute, 0: not shown */
     double row_seconds;       /* 0: chosen so that beats stay apart, at most 30 */
+    double start;             /* where in the song samples begin, seconds; all times above and below are the song's */
+    const PlotPart *parts;    /* [n_parts], rising; none: 0 */
+    int n_parts;
+    const PlotBar *bars;      /* [n_bars], rising; none: 0 */
+    int n_bars;
+    int first_bar;            /* number of the first downbeat; 0: 1 */
 } BeatPlot;
 
 bool plot_beats(const BeatPlot *p, Picture *out, Err *e);

@@ -43,6 +43,8 @@ static void names_the_fault(void **state)
         {"1.0\t17\n", "line 1", "1 to 16"},              {"1.0\t99999999999999999999\n", "line 1", "9999"},
         {"1\t1\n2\t3\n", "line 2", "2 or 1"},            {"1\t1\n2\t2\n11\t3\n", "line 3", "10.000"},
         {"1\t1\t7\n", "line 1", "more than"},            {"1\t1\n9000\t2\n", "line 2", "7200"},
+        {"1\t1\n1.001\t2\n", "line 2", "0.02"},        {"1e999\t1\n", "line 1", "1e999"},
+        {"0,5\t1\n", "line 1", "0,5"},                  {"0x10\t1\n", "line 1", "0x10"},
     };
     for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
         BeatGrid g;
@@ -54,6 +56,34 @@ static void names_the_fault(void **state)
     }
     BeatGrid g;
     assert_false(audio_beats_parse(&g, "1\t1\0\n", 5, 0, NULL)); /* a null byte */
+    Err e = {0};
+    assert_true(parse(&g, "\xEF\xBB\xBF" "0.5\t1\r\n1.0\t2\r\n", 0, &e)); /* as Windows editors write it */
+    assert_int_equal(g.n, 2);
+    audio_grid_finish(&g);
+}
+
+/* Labels as Audacity writes them, with parts and ranges of frequencies between the beats. */
+static void reads_labels(void **state)
+{
+    BeatGrid g;
+    Err e = {0};
+    const char *text = "0.000000\t8.000000\tA intro\n0.500000\t0.500000\t1\n\\\t100.0\t900.0\n1.000000\t1.000000\t2\n";
+    assert_true(audio_labels_parse(&g, text, strlen(text), 8, &e));
+    assert_int_equal(g.n, 2);
+    assert_float_equal(g.seconds[1], 1, 0);
+    assert_int_equal(g.beat_in_bar[1], 2);
+    SongPart part = {.start = 0, .end = 8, .name = "intro"};
+    SongForm form = {.n_parts = 1, .part = &part};
+    Text t = {0};
+    audio_labels_format(&g, &form, &t);
+    assert_string_equal(t.s, "0.000000\t8.000000\tA intro\n0.500000\t0.500000\t1\n1.000000\t1.000000\t2\n");
+    text_finish(&t);
+    audio_grid_finish(&g);
+    assert_false(audio_labels_parse(&g, "0.5\t0.5\t1\n0.4\t0.4\t2\n", 20, 8, &e));
+    assert_non_null(strstr(e.text, "line 2"));
+    e = (Err){0};
+    assert_false(audio_labels_parse(&g, "0.5\tx\t1\n", 8, 8, &e));
+    assert_non_null(strstr(e.text, "'x'"));
 }
 
 static void limits_sizes(void **state)
@@ -67,7 +97,7 @@ static void limits_sizes(void **state)
     assert_non_null(strstr(e.text, "200 characters"));
     text_finish(&t);
     for (int i = 0; i <= 200000; i++)
-        text_add(&t, "%.4f\t1\n", i * 0.03);
+        text_add(&t, "%.4f\t1\n", i * 0.0301);
     e = (Err){0};
     assert_false(parse(&g, t.s, 0, &e));
     assert_non_null(strstr(e.text, "line 200001"));
@@ -148,7 +178,7 @@ static void reads_the_tracks(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(reads), cmocka_unit_test(names_the_fault),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(reads), cmocka_unit_test(names_the_fault), cmocka_unit_test(reads_labels),
         cmocka_unit_test(limits_sizes), cmocka_unit_test(survives_damage), cmocka_unit_test(comes_back),
         cmocka_unit_test(reads_the_tracks)};
     return cmocka_run_group_tests_name("audio/beats_file", tests, NULL, NULL);

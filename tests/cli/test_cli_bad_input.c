@@ -86,6 +86,17 @@ static void test_beats_file(void **state)
     program_expect(1, "2", "dance me.png song.wav -o o.mp4 --beats words.beats");
     program_expect(1, "2", "dance me.png song.wav -o o.mp4 --beats late.beats");
     program_expect(1, "no.beats", "dance me.png song.wav -o o.mp4 --beats no.beats");
+    program_expect(1, "words.beats: line 2", "beats song.wav --beats words.beats");
+    put("good.beats", "0.5\t1\n1\t2\n1.5\t3\n");
+    program_expect(1, "30 and 300", "beats song.wav --tempo 90");
+    program_expect(1, "30 and 300", "beats song.wav --tempo 180..90");
+    program_expect(1, "30ms", "beats song.wav --offset soon");
+    program_expect(1, "--half and --double", "beats song.wav --half --double");
+    program_expect(1, "have 3 beats", "beats song.wav --beats good.beats --downbeat 4");
+    program_expect(1, "not to listen", "beats song.wav --beats good.beats --tempo 60..90");
+    program_expect(1, "parts are A1", "beats song.wav --from chorus9");
+    program_expect(1, "not after --from", "beats song.wav --from 2 --to 1");
+    program_expect(1, "parts are A1", "dance me.png song.wav -o o.mp4 --start nowhere");
 }
 
 static void test_joints_file(void **state)

@@ -53,6 +53,54 @@ static void test_beats(void **state)
     assert_non_null(strstr(s->out, "\"beats\":[["));
 }
 
+static BeatGrid beats_of(const char *name)
+{
+    BeatGrid g;
+    Err e = {0};
+    if (!audio_beats_read(&g, program_path(name), 13, &e))
+        fail_msg("%s", e.text);
+    return g;
+}
+
+/* Each correction does what it says, an edited file comes back unchanged, and clicks lie on the very sample. */
+static void test_beats_corrected(void **state)
+{
+    const char *edited = "0.5\t2\n1.25\t3\n2.0\t1\n2.75\t2\n3.51\t3\n4.25\t1\n";
+    Err e = {0};
+    assert_true(file_write(program_path("edited.beats"), edited, strlen(edited), &e));
+    program_expect(0, NULL, "beats song.wav --beats edited.beats -o same.beats --labels labels.txt --click click.wav");
+    BeatGrid g = beats_of("same.beats"), h = beats_of("labels.txt");
+    assert_int_equal(g.n, 6);
+    assert_int_equal(h.n, 6);
+    assert_float_equal(g.seconds[4], 3.51, 1e-9);
+    assert_memory_equal(g.seconds, h.seconds, 6 * sizeof(double));
+    assert_memory_equal(g.beat_in_bar, h.beat_in_bar, 6 * sizeof(int));
+    audio_grid_finish(&h);
+    audio_grid_finish(&g);
+    program_expect(0, NULL, "beats song.wav --beats edited.beats --offset -30ms --downbeat 3 -o moved.beats");
+    g = beats_of("moved.beats");
+    assert_float_equal(g.seconds[0], 0.47, 1e-9);
+    assert_int_equal(g.beat_in_bar[0], 3);
+    assert_int_equal(g.beat_in_bar[1], 1);
+    audio_grid_finish(&g);
+    program_expect(0, NULL, "beats song.wav --beats edited.beats --double --from 1.1 --to 2 -o twice.beats");
+    g = beats_of("twice.beats");
+    assert_int_equal(g.n, 2); /* 1.25, 1.625 */
+    assert_float_equal(g.seconds[1], 1.625, 1e-9);
+    audio_grid_finish(&g);
+    program_expect(0, NULL, "beats song.wav --beats edited.beats --half -o half.beats");
+    g = beats_of("half.beats");
+    assert_int_equal(g.n, 3);
+    assert_float_equal(g.seconds[1], 2, 1e-9); /* the half with the downbeat */
+    audio_grid_finish(&g);
+    program_expect(0, NULL, "beats song.wav --tempo 45..60 -o slow.beats");
+    g = beats_of("slow.beats");
+    assert_float_equal(g.tempo, 55, 0.5);
+    audio_grid_finish(&g);
+    program_expect(0, NULL, "beats song.wav --metre 3 --to 6bars --json");
+    program_expect(0, NULL, "dance me.png song.wav --beats labels.txt --start A --length 1 --size 128 --dry-run");
+}
+
 static void test_pose(void **state)
 {
     program_expect(0, NULL, "pose me.png -o joints.json --picture seen.png");
@@ -120,7 +168,8 @@ static void test_config(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_help), cmocka_unit_test(test_beats), cmocka_unit_test(test_pose), cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_help), cmocka_unit_test(test_beats), cmocka_unit_test(test_beats_corrected),
+        cmocka_unit_test(test_pose), cmocka_unit_test(test_cache),
         cmocka_unit_test(test_dry_run_writes_nothing), cmocka_unit_test(test_config),
     };
     return cmocka_run_group_tests_name("cli/commands", tests, setup, program_teardown);

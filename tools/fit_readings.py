@@ -21,10 +21,10 @@ BEGINS = 28  # "the first sound is on one": nearly always so in composed songs, 
 
 def load(paths):
     songs = collections.OrderedDict()
-    for path in paths:
+    for k, path in enumerate(paths): # a table that is named twice counts twice
         for line in open(path):
             r = line.split()
-            songs.setdefault(r[0], []).append([float(x) for x in r[1:]])
+            songs.setdefault((k, r[0]), []).append([float(x) for x in r[1:]])
     songs = {k: np.array(v) for k, v in songs.items()}
     for rows in list(songs.values())[::2]:
         rows[:, 3 + BEGINS] = 0

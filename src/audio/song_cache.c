@@ -62,7 +62,7 @@ static CacheKey song_key(const char *kind, const float *x, int64_t n, double rat
 
 bool audio_track_beats_cached(BeatGrid *g, const float *x, int64_t n, double rate, const Progress *p, Err *e)
 {
-    CacheKey k = song_key("beats", x, n, rate);
+    CacheKey k = song_key("beats 2", x, n, rate); /* the tracker's version */
     void *bytes;
     size_t size;
     if (cache_get(&k, &bytes, &size)) {

@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { QUARTERS = 4, SPOTS = 6, MAX_METRE = 4 }; /* spots: the four quarters of a beat, then its two inner thirds */
+enum { QUARTERS = 4, SPOTS = 6, MAX_METRE = 4, THIRDS = 19 }; /* spots: the four quarters of a beat, then its two inner thirds;
+                                                                  * THIRDS: the evidence that thirds are louder than quarters */
 
 /* Signals sampled at the sixteenths of a reading. MIDDLE is the mean of all bands but LOW: snares, claps,
  * chords. STROKE is a drum's: low and high at once, as a kick sounds and an off-beat bass or a hat does not. */
@@ -280,6 +281,7 @@ static int weigh_level(const Profile *p, float *v)
     v[n++] = (float)pulse_contrast(p, STROKE);
     v[n++] = (float)turns;
     v[n++] = (float)fabs(low);
+    assert(n == THIRDS);
     v[n++] = (float)(thirds - quarters);
     v[n++] = (float)(mean_on(p, ALL, 5, 1, 0) - mean_on(p, ALL, 2, 1, 0));
     v[n++] = (float)mean_on(p, ALL, 0, 1, 0);
@@ -351,7 +353,8 @@ void audio_readings_each(const PulsePath *pulse, const Onsets *o, const Harmony 
         for (int lag = 2; lag <= MAX_METRE; lag++)
             likeness[lag] = self_likeness(&p, lag) + self_likeness(&p, 2 * lag);
         int n = weigh_level(&p, v);
-        for (int metre = 2; metre <= MAX_METRE; metre++)
+        bool thirds = v[THIRDS] > 0.3f; /* bars of two beats are 6/8, whose beats have three parts: a march counts as 4/4 */
+        for (int metre = thirds ? 2 : 3; metre <= MAX_METRE; metre++)
             for (int first = 0; first < metre; first++) {
                 int all = n + weigh_bar(&p, metre, first, likeness, v + n);
                 assert(all <= EVIDENCE);

@@ -33,6 +33,22 @@ typedef struct Bars {
     double *onsets;        /* [n] mean onset strength */
 } Bars;
 
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double percentile(const double *v, int n, int percent)
+{
+    double *copy = mem_alloc((size_t)n * sizeof(double));
+    memcpy(copy, v, (size_t)n * sizeof(double));
+    qsort(copy, (size_t)n, sizeof(double), by_value);
+    double value = copy[(n - 1) * percent / 100];
+    mem_free(copy);
+    return value;
+}
+
 /* ---- bars ------------------------------------------------------------------------------------------------------- */
 
 /* A bar begins at each downbeat; what comes before the first one belongs to the first bar when it is shorter than half a
@@ -115,23 +131,29 @@ static void smooth_chroma(Bars *b)
 }
 
 /* Each group of values weighs as much as it should, whatever the number and scale of its values: mean 0 over the song, and
- * the group's mean squared length is its weight. A group that stands still (below `still` per value) stays small. */
+ * the usual (median) squared length of a bar's group is its weight, at most three times as much, so that one silent bar does
+ * not make all others alike. A group that stands still (below `still` per value) stays small. */
 static void weigh(Bars *b, int from, int count, double weight, double still)
 {
-    double squares = 0;
+    double *squares = mem_zero((size_t)b->n * sizeof(double)), mean_square = 0;
     for (int k = from; k < from + count; k++) {
         double mean = 0;
         for (int i = 0; i < b->n; i++)
             mean += b->value[i][k] / b->n;
         for (int i = 0; i < b->n; i++) {
             b->value[i][k] -= (float)mean;
-            squares += (double)b->value[i][k] * b->value[i][k] / b->n;
+            squares[i] += (double)b->value[i][k] * b->value[i][k];
         }
     }
-    float gain = (float)sqrt(weight / fmax(squares, count * still * still));
     for (int i = 0; i < b->n; i++)
+        mean_square += squares[i] / b->n;
+    double usual = fmax(fmax(percentile(squares, b->n, 50), 0.2 * mean_square), count * still * still);
+    for (int i = 0; i < b->n; i++) {
+        float gain = (float)sqrt(weight * fmin(1, 3 * usual / fmax(squares[i], 1e-12)) / usual);
         for (int k = from; k < from + count; k++)
             b->value[i][k] *= gain;
+    }
+    mem_free(squares);
 }
 
 static bool bars_init(Bars *b, const float *x, int64_t n, const BeatGrid *g, Err *e)
@@ -359,26 +381,9 @@ static void name_parts(SongForm *f)
 
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* 95th percentile. */
-static double high_value(const double *v, int n)
-{
-    double *copy = mem_alloc((size_t)n * sizeof(double));
-    memcpy(copy, v, (size_t)n * sizeof(double));
-    qsort(copy, (size_t)n, sizeof(double), by_value);
-    double high = copy[(n - 1) * 95 / 100];
-    mem_free(copy);
-    return high;
-}
-
 static void describe_bars(SongForm *f, const Bars *b, const BeatGrid *g)
 {
-    double loud = fmax(high_value(b->level, b->n), -60), usual = fmax(high_value(b->onsets, b->n), 1e-6);
+    double loud = fmax(percentile(b->level, b->n, 95), -60), usual = fmax(percentile(b->onsets, b->n, 95), 1e-6);
     for (int i = 0, beat = 0; i < b->n; i++) {
         FormBar *bar = &f->bar[i];
         int first;

@@ -120,7 +120,7 @@ static void put(const char *data, size_t n)
 
 static void little(Text *t, uint64_t v, int bytes)
 {
-    for (int i = 0; i < bytes; i++) text_add_bytes(t, &(uint8_t){(uint8_t)(v >> (8 * i))}, 1);
+    for (int i = 0; i < bytes; i++) text_add_bytes(t, &(uint8_t){(uint8_t)(i < 8 ? v >> (8 * i) : 0)}, 1);
 }
 
 /* A zip archive "a" with data.pkl and one storage "0" of 16 bytes. method: 0 as PyTorch writes. */

@@ -24,18 +24,19 @@ bool figure_find(PoseRunner *k, const Picture *picture, Figure *out, Err *e); /*
 
 /* ---- planning a dance (phrases.c) -------------------------------------------------------------------------------------------
  * A song cut into stretches that are danced in one go: two bars or so each, phrases of eight bars; phrases with the same letter
- * dance the same, as the music does: A A B A within what sounds alike. */
+ * dance the same, as the music does: A A B A within what sounds alike. Phrases begin anew with each part of the song. */
 typedef struct Stretch {
     int first, count;   /* frames of moves */
     int letter;         /* of its phrase: equal letters, equal moves */
     int place;          /* number of the stretch within its phrase */
-    int music;          /* cluster of phrases that sound alike */
+    int music;          /* letter of the part of the song */
 } Stretch;
 /* *out is the caller's (mem_free). frames: length of the dance; longest: of a stretch. Covers all frames without gaps. */
-int phrases_plan(const SongFeatures *f, const BeatGrid *grid, int frames, int longest, Stretch **out);
+int phrases_plan(const SongForm *form, int frames, int longest, Stretch **out);
 /* Bends time so that hits near a beat fall on it (beat_snap.c). */
 bool beat_snap(Moves *m, const BeatGrid *grid, Err *e);
-bool compose_moves(const SongFeatures *f, const BeatGrid *grid, const ArticulatedOptions *o, Moves *out, Err *e); /* fills out's rows (compose.c) */
+bool compose_moves(const SongFeatures *f, const SongForm *form, const BeatGrid *grid, const ArticulatedOptions *o, Moves *out,
+                   Err *e); /* fills out's rows (compose.c) */
 
 /* ---- planes (planes.c) --------------------------------------------------------------------------------------------------
  * All work in place or into caller's arrays, threaded over rows, the same bits on any number of threads. */

@@ -41,10 +41,10 @@ static bool choose_family(const BeatGrid *g, const ArticulatedOptions *o, DanceF
 }
 
 /* Loudness around each beat, and which music its phrase belongs to. */
-static void beat_by_beat(const SongFeatures *f, const BeatGrid *g, int frames, float *energy, int *theme)
+static void beat_by_beat(const SongFeatures *f, const SongForm *form, const BeatGrid *g, int frames, float *energy, int *theme)
 {
     Stretch *plan;
-    int n = phrases_plan(f, g, frames, frames, &plan);
+    int n = phrases_plan(form, frames, frames, &plan);
     for (int i = 0, k = 0; i < g->n; i++) {
         int at = (int)(g->seconds[i] * MOTION_FPS), count = 0;
         double sum = 0;
@@ -56,7 +56,7 @@ static void beat_by_beat(const SongFeatures *f, const BeatGrid *g, int frames, f
     mem_free(plan);
 }
 
-bool compose_moves(const SongFeatures *f, const BeatGrid *grid, const ArticulatedOptions *o, Moves *out, Err *e)
+bool compose_moves(const SongFeatures *f, const SongForm *form, const BeatGrid *grid, const ArticulatedOptions *o, Moves *out, Err *e)
 {
     Clip clip = {0};
     Moves made = {0};
@@ -65,7 +65,7 @@ bool compose_moves(const SongFeatures *f, const BeatGrid *grid, const Articulate
     if (audio_grid_has_beat(grid)) {
         float *energy = mem_alloc(sizeof(float) * (size_t)grid->n);
         int *theme = mem_alloc(sizeof(int) * (size_t)grid->n);
-        beat_by_beat(f, grid, out->frames, energy, theme);
+        beat_by_beat(f, form, grid, out->frames, energy, theme);
         DanceBeats beats = {grid->n, grid->seconds, grid->beat_in_bar, energy, theme};
         DanceOptions dance = {.seed = (uint64_t)o->seed, .seconds = seconds, .fps = MOTION_FPS, .size = (float)CLAMP(o->energy, 0.3, 1.5)};
         ok = choose_family(grid, o, &dance.family, e) && choreography_compose(&beats, &dance, &clip, NULL, e);

@@ -55,11 +55,11 @@ static bool sample_stretch(MotionRunner *m, const SongFeatures *f, const Stretch
     return ok;
 }
 
-static bool sample_moves(MotionRunner *m, const SongFeatures *f, const BeatGrid *grid, const ArticulatedOptions *o, Moves *out,
-                         const Progress *p, Err *e)
+static bool sample_moves(MotionRunner *m, const SongFeatures *f, const SongForm *form, const BeatGrid *grid, const ArticulatedOptions *o,
+                         Moves *out, const Progress *p, Err *e)
 {
     Stretch *plan;
-    int n = phrases_plan(f, grid, out->frames, LONGEST, &plan);
+    int n = phrases_plan(form, out->frames, LONGEST, &plan);
     bool ok = true;
     for (int i = 0; i < n && ok; i++) {
         ok = progress_tick(p, "moves", i, n) || err_cancel(e);
@@ -78,13 +78,14 @@ bool articulated_make_moves(ArticulatedModel *m, const float *samples, int64_t n
     int frames = (int)CLAMP(round((double)n / rate * MOTION_FPS), 2.0, (double)CLIP_MAX_FRAMES);
     *out = (Moves){0};
     if (!(progress_tick(p, "moves", 0, 1) || err_cancel(e)) || !audio_song_features_cached(&f, samples, n, rate, grid, MOTION_FPS, e)) return false;
-    bool ok = moves_init(out, frames, e);
+    SongForm form = {0};
+    bool ok = audio_song_form(&form, samples, n, rate, grid, e) && moves_init(out, frames, e);
     bool beat = audio_grid_has_beat(grid);
     if (ok && m && m->motion && beat) {
-        ok = sample_moves(m->motion, &f, grid, o, out, p, e);
+        ok = sample_moves(m->motion, &f, &form, grid, o, out, p, e);
     } else if (ok) { /* without a beat there is nothing to dance to: the composed idle sway is calmer than M's */
         if (beat) log_line(LOG_WARNING, "there is no motion network: the moves are composed by code over the beat");
-        ok = compose_moves(&f, grid, o, out, e);
+        ok = compose_moves(&f, &form, grid, o, out, e);
     }
     if (ok && audio_grid_has_beat(grid)) moves_set_beats(out, grid->seconds, grid->beat_in_bar, grid->n);
     if (ok) {
@@ -95,6 +96,7 @@ bool articulated_make_moves(ArticulatedModel *m, const float *samples, int64_t n
     }
     if (ok && o->loop) moves_close_loop(out, MIN(LOOP_FADE, out->frames / 2));
     audio_song_features_finish(&f);
+    audio_song_form_finish(&form);
     if (!ok) moves_finish(out);
     return ok;
 }

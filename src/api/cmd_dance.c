@@ -11,8 +11,8 @@
 
 static const Option rows[] = {
     OPT_OUTPUT(DanceOptions, "the video (default: PICTURE's name with .mp4 in the current folder)"),
-    {"start", 0, OPT_TEXT, offsetof(DanceOptions, start), 0, 0, "0", NULL, "TIME", "where in the song to begin: seconds, m:ss or 8bars"},
-    {"length", 0, OPT_TEXT, offsetof(DanceOptions, length), 0, 0, NULL, NULL, "TIME", "how much of the song: seconds, m:ss or 8bars (default: to its end)"},
+    {"start", 0, OPT_TEXT, offsetof(DanceOptions, start), 0, 0, "0", NULL, "TIME", "where in the song to begin: seconds, m:ss, 8bars, or a part: chorus, B2"},
+    {"length", 0, OPT_TEXT, offsetof(DanceOptions, length), 0, 0, NULL, NULL, "TIME", "how much of the song: seconds, m:ss, 8bars, or to the end of a part (default: to its end)"},
     {"beats", 'b', OPT_TEXT, offsetof(DanceOptions, beats), 0, 0, NULL, NULL, "FILE", "obey this .beats file instead of listening (see jig beats)"},
     {"moves", 0, OPT_TEXT, offsetof(DanceOptions, moves), 0, 0, NULL, NULL, "FILE", "dance these moves (.safetensors of --save-moves, .bvh, .dmot)"},
     {"save-moves", 0, OPT_TEXT, offsetof(DanceOptions, save_moves), 0, 0, NULL, NULL, "FILE", "also keep the moves (.safetensors or .bvh)"},

@@ -24,6 +24,7 @@ enum {
 static const double part_cost = 2.2;       /* in mean squared deviations of a bar */
 static const double alike_enough = 0.55;   /* letters: merge while the similarity is above */
 static const double no_beat_bar = 4;       /* seconds of a "bar" where there is no beat */
+static const double shortest_bar = 0.5;    /* s; in songs of more than 1000 s a 2000th, so that time and memory stay bounded */
 
 typedef struct Bars {
     int n;
@@ -60,12 +61,12 @@ static void find_bars(Bars *b, const BeatGrid *g)
     b->n = 0;
     b->start[b->n++] = 0;
     if (beat) {
-        double usual = 60 / g->tempo * g->metre;
+        double usual = 60 / g->tempo * g->metre, least = fmax(shortest_bar, g->length / 2000);
         for (int i = 0; i < g->n; i++)
             if (g->beat_in_bar[i] == 1 && g->seconds[i] < g->length - 0.25 * usual) {
                 if (b->n == 1 && g->seconds[i] < 0.5 * usual)
                     b->start[0] = g->seconds[i];
-                else
+                else if (g->seconds[i] >= b->start[b->n - 1] + least)
                     b->start[b->n++] = g->seconds[i];
             }
     } else {

@@ -91,6 +91,23 @@ static void odd_songs(void **state)
     audio_song_form_finish(&f);
     audio_grid_finish(&g);
     free(s.x);
+    enum { MANY = 60000 }; /* a grid by hand with a downbeat every 30 ms: bars stay half a second long */
+    s = noise(1800, 1000, 0.3f);
+    double *beats = mem_alloc(MANY * sizeof(double));
+    int *ones = mem_alloc(MANY * sizeof(int));
+    for (int i = 0; i < MANY; i++) {
+        beats[i] = i * 0.03;
+        ones[i] = 1;
+    }
+    audio_grid_init(&g);
+    audio_grid_set(&g, beats, ones, MANY, 1800);
+    assert_true(audio_song_form(&f, s.x, s.n, s.rate, &g, &e));
+    assert_true(f.n_bars > 1000 && f.n_bars <= 2001);
+    audio_song_form_finish(&f);
+    audio_grid_finish(&g);
+    mem_free(beats);
+    mem_free(ones);
+    free(s.x);
     Text t = {0};
     char letter[8];
     for (int i = 0; i < 60; i += 25) {

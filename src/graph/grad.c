@@ -161,6 +161,24 @@ static void store_param_grads(Graph *g)
     }
 }
 
+static void store_tracked(Graph *g)
+{
+    for (int i = 0; i < g->n_tracked; i++) {
+        Param *p = g->tracked[i].param;
+        Node *value = p->grad ? writable(g, g->tracked[i].value) : NULL;
+        if (!value) continue;
+        value->place = p->grad;
+        value->kept = true;
+    }
+}
+
+void graph_track(Graph *g, Param *p, Node *value)
+{
+    if (!value) return;
+    g->tracked = graph_grow(g->tracked, g->n_tracked, &g->cap_tracked, sizeof *g->tracked);
+    g->tracked[g->n_tracked++] = (Tracked){p, value};
+}
+
 static void give_wrt(Graph *g, Node *const *wrt, Node **dwrt, int n_wrt)
 {
     for (int i = 0; i < n_wrt; i++) {
@@ -193,6 +211,7 @@ bool graph_grad(Graph *g, Node *loss, Node **wrt, Node **dwrt, int n_wrt)
         else if (!n->param) back_node(g, n);
     }
     store_param_grads(g);
+    store_tracked(g);
     give_wrt(g, wrt, dwrt, n_wrt);
     return !g->n_mistakes;
 }

@@ -43,6 +43,7 @@ void graph_destroy(Graph *g)
     mem_free(g->inputs.items);
     mem_free(g->results.items);
     mem_free(g->paths);
+    mem_free(g->tracked);
     text_finish(&g->mistakes);
     arena_destroy(g->mem);
     mem_free(g);

@@ -30,6 +30,7 @@ typedef struct Param {
                        has graph_grad. Whether it is NULL is read by graph_param, where it points by graph_grad */
     bool trainable;
     bool decay;     /* weight decay applies (matrices and kernels: yes; biases, gains: no) */
+    bool running;   /* a statistic kept of what passes in training (not trainable): graph_track writes the batch's to grad */
 } Param;
 
 Graph *graph_create(const Device *dev, DType compute); /* compute: type of activations, JIG_F32 or JIG_BF16 */
@@ -55,6 +56,8 @@ Node *graph_watch(Graph *g, const char *name, Node *n);             /* keeps n's
  * written to Param.grad; and, for each of `wrt` (inputs or any nodes, may be NULL), its gradient becomes the output
  * "grad:NAME" when it is a named input, or dwrt[i] when dwrt is given. */
 bool graph_grad(Graph *g, Node *loss, Node **wrt, Node **dwrt, int n_wrt);
+/* In a graph that gets a backward pass, each run writes value [count of p] to p->grad; elsewhere it is not computed. */
+void graph_track(Graph *g, Param *p, Node *value);
 /* Recompute instead of keep: what was built between the two calls is computed again in the backward pass. */
 void graph_checkpoint_begin(Graph *g);
 Node *graph_checkpoint_end(Graph *g, Node *out); /* returns out */
@@ -122,6 +125,9 @@ Node *op_conv_node(Graph *g, Node *x, Node *w, Node *b, ConvOpts o); /* w, b F32
  * x's first axes and C where each has statistics of its own ([B, T, C]: layer norm of [B, T, .., C], group norm a frame). */
 typedef enum NormKind { NORM_LAYER, NORM_RMS, NORM_GROUP /* over all axes but batch */, NORM_GROUP_FRAME /* x [B,T,H,W,C], per frame */, NORM_BATCH } NormKind;
 Node *op_norm(Graph *g, NormKind kind, Node *x, int groups, float eps, Param *gamma, Param *beta, Node *scale, Node *shift, Act act);
+/* Batch norm in training: by the batch's own statistics, which are tracked for the running ones (op_norm.c): mean, and variance
+ * over N - 1. At least two values a channel. */
+Node *op_batch_norm(Graph *g, Node *x, Param *mean, Param *var, Param *gamma, Param *beta, float eps, Act act);
 /* Batch norm with the given running statistics (inference), same as a per-channel affine map. */
 Node *op_batch_norm_fixed(Graph *g, Node *x, Param *mean, Param *var, Param *gamma, Param *beta, float eps, Act act);
 

@@ -73,6 +73,12 @@ typedef struct Named {
     bool set; /* inputs: graph_set was called */
 } Named;
 
+/* A value that a run writes to a parameter's grad (graph_track). */
+typedef struct Tracked {
+    Param *param;
+    Node *value;
+} Tracked;
+
 typedef struct NamedList {
     Named *items;
     int n, cap;
@@ -87,6 +93,8 @@ struct Graph {
     Node **params; /* leaves of parameters */
     int n_params, cap_params;
     NamedList inputs, results; /* results: outputs and watched values */
+    Tracked *tracked;
+    int n_tracked, cap_tracked;
     const char **paths;        /* stack of graph_push */
     int n_paths, cap_paths;
     Text mistakes;

@@ -204,6 +204,31 @@ Node *op_norm(Graph *g, NormKind kind, Node *x, int groups, float eps, Param *ga
     return in[IN_STATS] ? norm_node(g, in, &at) : NULL;
 }
 
+/* As PyTorch: the running variance is of the population, so the batch's counts N - 1. var = N / (N - 1) (1 / rstd^2 - eps). */
+static void track_statistics(Graph *g, Node *norm, Param *mean, Param *var)
+{
+    const NormAttr *at = norm->attr;
+    double unbias = (double)at->N / (double)(at->N - 1);
+    Node *both = op_reshape(g, norm->in[IN_STATS], SHAPE(at->C, 2)), *of[2];
+    for (int i = 0; i < 2; i++) of[i] = op_reshape(g, op_slice(g, both, 1, i, 1), SHAPE(at->C));
+    Node *biased = op_div(g, graph_scalar(g, 1, JIG_F32, 1), op_mul(g, of[1], of[1]));
+    Node *unbiased = op_affine(g, biased, (float)unbias, (float)(-unbias * (double)at->eps));
+    graph_track(g, mean, of[0]);
+    graph_track(g, var, op_max(g, unbiased, graph_scalar(g, 0, JIG_F32, 1)));
+}
+
+Node *op_batch_norm(Graph *g, Node *x, Param *mean, Param *var, Param *gamma, Param *beta, float eps, Act act)
+{
+    Node *y = op_norm(g, NORM_BATCH, x, 0, eps, gamma, beta, NULL, NULL, act);
+    if (!y) return NULL;
+    const NormAttr *at = y->attr;
+    if (at->N < 2) return graph_fail(g, "batch norm: one value a channel has no variance; a batch needs two at least");
+    if (shape_count(mean->value.shape) != at->C || shape_count(var->value.shape) != at->C)
+        return graph_fail(g, "batch norm: the running statistics are not of %lld channels", (long long)at->C);
+    track_statistics(g, y, mean, var);
+    return y;
+}
+
 Node *op_batch_norm_fixed(Graph *g, Node *x, Param *mean, Param *var, Param *gamma, Param *beta, float eps, Act act)
 {
     NormAttr at = {.eps = eps, .act = act, .fixed = true};

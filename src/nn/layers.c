@@ -73,6 +73,7 @@ void batch_norm_init(BatchNorm *n, ParamSet *ps, const char *prefix, int64_t cha
     n->mean = add(ps, prefix, "running_mean", SHAPE(channels), INIT_ZERO, 1, false);
     n->var = add(ps, prefix, "running_var", SHAPE(channels), INIT_ONE, 1, false);
     n->mean->trainable = n->var->trainable = false;
+    n->mean->running = n->var->running = true;
 }
 
 Node *nn_linear(Graph *g, const Linear *l, Node *x)
@@ -109,6 +110,11 @@ Node *nn_norm(Graph *g, const Norm *n, Node *x, Act act)
 Node *nn_norm_mod(Graph *g, const Norm *n, Node *x, Node *scale, Node *shift, Act act)
 {
     return op_norm(g, n->kind, x, n->groups, n->eps, n->gamma, n->beta, scale, shift, act);
+}
+
+Node *nn_batch_norm(Graph *g, const BatchNorm *n, Node *x, Act act, bool training)
+{
+    return (training ? op_batch_norm : op_batch_norm_fixed)(g, x, n->mean, n->var, n->gamma, n->beta, n->eps, act);
 }
 
 Node *nn_embedding(Graph *g, const Embedding *e, Node *ids)

@@ -28,9 +28,11 @@ int64_t params_size(const ParamSet *ps);   /* elements in all */
 bool   params_allocate(ParamSet *ps, bool training, uint64_t seed, Err *e);
 float *params_block(ParamSet *ps);         /* F [params_size], in order */
 float *params_grads(ParamSet *ps);
-/* Reads a safetensors file into the set (converting), or maps it (constant, no copy) when map is true. ALL mismatches
- * (missing, unexpected, wrong shape, not a float type) are listed in one message. prefix: names in the file begin with
- * it ("" = none). */
+/* Training steps that the running statistics have seen; read from and written to weight files as num_batches_tracked. */
+int64_t params_batches(const ParamSet *ps);
+void    params_set_batches(ParamSet *ps, int64_t n);
+/* Reads a safetensors file into the set (converting), or maps it (constant, no copy) when map is true. ALL mismatches (missing,
+ * unexpected, wrong shape, not a float type) are listed in one message. prefix: names in the file begin with it ("" = none). */
 bool params_load(ParamSet *ps, const SafeTensors *st, const char *prefix, bool map, Err *e);
 /* Tensors of published files that a network does not read (a head, a counter): names, after the prefix, that match a
  * pattern with * and ?. params_load passes over them. */
@@ -40,8 +42,8 @@ void   params_ignore(ParamSet *ps, const char *pattern);
 void   params_alias(ParamSet *ps, const char *name, int n, const char *const *others);
 /* What stands before the names in a file: found by the first parameter that the file holds ("" when it holds none). */
 const char *params_prefix(const ParamSet *ps, const SafeTensors *st, Arena *a);
-/* Writes values (or `values` in the same layout, e.g. an EMA) as F32 or BF16. */
-bool params_save(const ParamSet *ps, const float *values, const char *path, DType type, const MetaPair *meta, int n_meta, Err *e);
+/* Writes values (or `values` in the same layout, e.g. an EMA) as F32 or BF16; running statistics always as F32. */
+bool params_save(ParamSet *ps, const float *values, const char *path, DType type, const MetaPair *meta, int n_meta, Err *e);
 
 /* ---- layers (layers.c) ------------------------------------------------------------------------------------------- */
 typedef struct Linear { Param *weight, *bias; } Linear;                    /* weight [O, I] */
@@ -65,6 +67,8 @@ Node *nn_conv(Graph *g, const Conv *c, Node *x);
 Node *nn_conv_batch_norm(Graph *g, const Conv *c, const BatchNorm *n, Node *x);
 Node *nn_norm(Graph *g, const Norm *n, Node *x, Act act);
 Node *nn_norm_mod(Graph *g, const Norm *n, Node *x, Node *scale, Node *shift, Act act); /* scale, shift [B, C] */
+/* training: by the batch's statistics, and the running ones follow at each step of the optimizer; else by the running ones. */
+Node *nn_batch_norm(Graph *g, const BatchNorm *n, Node *x, Act act, bool training);
 Node *nn_embedding(Graph *g, const Embedding *e, Node *ids);
 
 /* ---- networks that run alone (net_alone.c): `jig net` ---------------------------------------------------------------

@@ -28,7 +28,7 @@ struct ParamSet {
     Arena *mem;
     Entry **entries;
     int n, cap;
-    int64_t size;
+    int64_t size, batches;
     float *block, *grads;
     const char **ignored; /* patterns */
     int n_ignored;
@@ -126,6 +126,16 @@ float *params_grads(ParamSet *ps)
     return ps->grads;
 }
 
+int64_t params_batches(const ParamSet *ps)
+{
+    return ps->batches;
+}
+
+void params_set_batches(ParamSet *ps, int64_t n)
+{
+    ps->batches = n;
+}
+
 /* ---- first values ------------------------------------------------------------------------------------------------ */
 
 static void fill(const Entry *en, uint64_t seed)
@@ -166,7 +176,7 @@ static bool make_block(ParamSet *ps, bool training, Err *e)
         Entry *en = ps->entries[i];
         en->p.value.type = JIG_F32;
         en->p.value.data = ps->block + en->at;
-        en->p.grad = training && en->p.trainable ? ps->grads + en->at : NULL;
+        en->p.grad = training && (en->p.trainable || en->p.running) ? ps->grads + en->at : NULL;
     }
     return true;
 }
@@ -198,6 +208,24 @@ static void mismatch(Mismatches *m, const char *fmt, ...)
 static bool is_float(DType t)
 {
     return t == JIG_F32 || t == JIG_BF16 || t == JIG_F16;
+}
+
+/* Batch norm's counter beside its statistics. All layers of a set count the same steps, so the set holds one number. */
+static const char counter[] = "num_batches_tracked", counted[] = "running_var";
+
+static int64_t read_batches(const SafeTensors *st, const char *prefix)
+{
+    for (int i = 0; i < safetensors_count(st); i++) {
+        const char *name = safetensors_name(st, i);
+        Tensor t = safetensors_tensor(st, i);
+        int64_t n;
+        if (strncmp(name, prefix, strlen(prefix)) || !text_ends_with(name, counter) || t.type != JIG_I64 ||
+            shape_count(t.shape) != 1)
+            continue;
+        memcpy(&n, t.data, sizeof n);
+        return MAX(n, 0);
+    }
+    return 0;
 }
 
 /* What stands in the file for one parameter: a tensor of its name, or the tensors of its other names. */
@@ -237,10 +265,10 @@ static Shape joined(const Found *f)
     return s;
 }
 
-/* A tensor of the file that no parameter is to be read from. Batch norm's counter is of no use to anyone. */
+/* A tensor of the file that no parameter is to be read from. Batch norm's counter is read apart. */
 static bool unexpected(const ParamSet *ps, const char *name)
 {
-    if (text_ends_with(name, "num_batches_tracked") || find(ps, name)) return false;
+    if (text_ends_with(name, counter) || find(ps, name)) return false;
     for (int i = 0; i < ps->n_ignored; i++)
         if (!fnmatch(ps->ignored[i], name, 0)) return false;
     for (int i = 0; i < ps->n; i++)
@@ -321,6 +349,7 @@ bool params_load(ParamSet *ps, const SafeTensors *st, const char *prefix, bool m
         if (!map) convert_parts(JIG_F32, en->p.value.data, &f);
         else if (!map_value(en, &f, e)) return false;
     }
+    ps->batches = read_batches(st, prefix);
     return true;
 }
 
@@ -345,23 +374,46 @@ const char *params_prefix(const ParamSet *ps, const SafeTensors *st, Arena *a)
     return "";
 }
 
-bool params_save(const ParamSet *ps, const float *values, const char *path, DType type, const MetaPair *meta,
-                 int n_meta, Err *e)
+/* Running statistics stay f32: a mean rounded to bf16 may be off by more than the deviation beside it. */
+static DType saved_type(const Param *p, DType type)
+{
+    return p->running ? JIG_F32 : type;
+}
+
+/* The counters that PyTorch keeps beside running statistics, as it names and types them. */
+static int add_counters(ParamSet *ps, Arena *a, NamedTensor *out)
+{
+    int n = 0;
+    for (int i = 0; i < ps->n; i++) {
+        const Param *p = &ps->entries[i]->p;
+        if (!p->running || !text_ends_with(p->name, counted)) continue;
+        int stem = (int)(strlen(p->name) - strlen(counted));
+        out[n++] = (NamedTensor){arena_printf(a, "%.*s%s", stem, p->name, counter), {JIG_I64, {0}, &ps->batches}};
+    }
+    return n;
+}
+
+bool params_save(ParamSet *ps, const float *values, const char *path, DType type, const MetaPair *meta, int n_meta,
+                 Err *e)
 {
     assert(type == JIG_F32 || type == JIG_BF16);
-    size_t bytes;
-    char *all = mem_product(&bytes, 2, (size_t)ps->size, dtype_size(type)) ? mem_try(bytes) : NULL;
+    size_t bytes, at = 0;
+    char *all = mem_product(&bytes, 2, (size_t)ps->size, sizeof(float)) ? mem_try(bytes) : NULL;
     if (!all) return err_set(e, "memory to write %lld parameters cannot be had", (long long)ps->size);
-    NamedTensor *ts = mem_alloc((size_t)MAX(ps->n, 1) * sizeof *ts);
+    NamedTensor *ts = mem_alloc((size_t)MAX(2 * ps->n, 1) * sizeof *ts);
     for (int i = 0; i < ps->n; i++) {
         const Entry *en = ps->entries[i];
         Tensor from = values ? (Tensor){JIG_F32, en->p.value.shape, (void *)(values + en->at)} : en->p.value;
-        void *to = all + (size_t)en->at * dtype_size(type);
+        Tensor to = {saved_type(&en->p, type), from.shape, all + at};
         assert(from.data);
-        tensor_convert(type, to, from.type, from.data, shape_count(from.shape));
-        ts[i] = (NamedTensor){en->p.name, {type, from.shape, to}};
+        tensor_convert(to.type, to.data, from.type, from.data, shape_count(from.shape));
+        at += (tensor_bytes(&to) + 3) / 4 * 4;
+        ts[i] = (NamedTensor){en->p.name, to};
     }
-    bool ok = safetensors_write(path, ts, ps->n, meta, n_meta, e);
+    Arena *names = arena_create();
+    int n = ps->n + add_counters(ps, names, ts + ps->n);
+    bool ok = safetensors_write(path, ts, n, meta, n_meta, e);
+    arena_destroy(names);
     mem_free(ts);
     mem_free(all);
     return ok;

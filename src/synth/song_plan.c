@@ -35,7 +35,7 @@ static MusicStyle draw_style(Rng *r, double tempo)
 static void add_section(SongPlan *p, Rng *r, const FormStep *f, int bars, bool steady)
 {
     SongSection *s = &p->section[p->n_sections];
-    float energy = steady ? 0.9f : CLAMP(f->energy + rng_range(r, -0.08f, 0.08f), 0.1f, 1.0f);
+    float drawn = steady ? 0.9f : f->energy + rng_range(r, -0.08f, 0.08f), energy = CLAMP(drawn, 0.1f, 1.0f);
     *s = (SongSection){f->kind, p->n_bars * p->metre, bars * p->metre, f->theme, energy};
     for (int b = 0; b < bars; b++) {
         float ramp = f->kind == SECTION_BUILD ? -0.25f + 0.35f * (float)b / (float)MAX(bars - 1, 1) : 0;

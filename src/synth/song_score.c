@@ -66,7 +66,8 @@ static void write_tune(Theme *t, Rng *r, int steps)
                 half += bar == 0;
             }
             step += length;
-            degree = CLAMP(degree + rng_int(r, -2, 2), -3, 9);
+            degree += rng_int(r, -2, 2);
+            degree = CLAMP(degree, -3, 9);
         }
     }
 }

@@ -45,6 +45,7 @@ bool checkpoint_save(const char *run, const TrainTask *task, const Optimizer *o,
                        {"task", task->name},
                        {"layout", arena_printf(a, "%016llx", (unsigned long long)fingerprint(o->ps))},
                        {"step", arena_printf(a, "%lld", (long long)at.step)},
+                       {"batches", arena_printf(a, "%lld", (long long)params_batches(o->ps))},
                        {"updates", arena_printf(a, "%lld", (long long)o->steps)},
                        {"seconds", arena_printf(a, "%.17g", at.seconds)}};
     bool ok = file_make_dir(folder, e) &&
@@ -88,6 +89,11 @@ static bool read_state(const SafeTensors *st, const TrainTask *task, Optimizer *
         return false;
     *at = (TrainPosition){(int64_t)step, seconds};
     o->steps = (int64_t)updates;
+    double batches;
+    bool tracked = safetensors_meta(st, "batches") != NULL; /* older checkpoints have none */
+    if (tracked && !read_number(st, "batches", &batches, e))
+        return false;
+    params_set_batches(o->ps, tracked ? (int64_t)batches : o->steps);
     return read_block(st, "weights", params_block(o->ps), o->n, e) && read_block(st, "adam.m", o->m, o->n, e) &&
            read_block(st, "adam.v", o->v, o->n, e) && read_block(st, "ema", o->ema, o->n, e);
 }

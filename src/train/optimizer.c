@@ -2,12 +2,14 @@
  *
  * AdamW with decoupled decay (arXiv 1711.05101) and an exponential moving average of the weights, over the one block
  * that a ParamSet is. Decay applies to the parameters that ask for it; neighbours that are treated alike are updated in
- * one call.
+ * one call. Running statistics of batch norm follow the batch's; of several replicas they follow the mean.
  */
 #include "train/train_internal.h"
 
 #include <math.h>
 #include <string.h>
+
+static const float running_keep = 0.9f; /* PyTorch's momentum 0.1 */
 
 static void find_spans(Optimizer *o)
 {
@@ -16,14 +18,14 @@ static void find_spans(Optimizer *o)
     const float *block = params_block(o->ps);
     for (int i = 0; i < count; i++) {
         const Param *p = params_at(o->ps, i);
-        if (!p->trainable)
+        if (!p->trainable && !p->running)
             continue;
         int64_t at = (const float *)p->value.data - block, n = shape_count(p->value.shape);
         OptimizerSpan *last = o->n_spans ? &o->spans[o->n_spans - 1] : NULL;
-        if (last && last->decay == p->decay && last->at + last->n == at)
+        if (last && last->decay == p->decay && last->running == p->running && last->at + last->n == at)
             last->n += n;
         else
-            o->spans[o->n_spans++] = (OptimizerSpan){at, n, p->decay};
+            o->spans[o->n_spans++] = (OptimizerSpan){at, n, p->decay, p->running};
     }
 }
 
@@ -54,7 +56,8 @@ double optimizer_grad_norm(const Optimizer *o)
 {
     double sum = 0;
     for (int i = 0; i < o->n_spans; i++)
-        sum += o->device->k->sum_squares(o->spans[i].n, params_grads(o->ps) + o->spans[i].at);
+        if (!o->spans[i].running)
+            sum += o->device->k->sum_squares(o->spans[i].n, params_grads(o->ps) + o->spans[i].at);
     return sqrt(sum);
 }
 
@@ -63,8 +66,13 @@ void optimizer_step(Optimizer *o, double lr, double decay, double grad_scale, do
     float *w = params_block(o->ps);
     const float *g = params_grads(o->ps);
     o->steps++;
+    params_set_batches(o->ps, params_batches(o->ps) + 1);
     for (int i = 0; i < o->n_spans; i++) {
         OptimizerSpan s = o->spans[i];
+        if (s.running) {
+            o->device->k->ema(s.n, w + s.at, g + s.at, running_keep);
+            continue;
+        }
         AdamArgs a = {.n = s.n,
                       .w = w + s.at,
                       .m = o->m + s.at,

@@ -10,7 +10,7 @@
 /* ---- optimizer.c ------------------------------------------------------------------------------------------------- */
 typedef struct OptimizerSpan {
     int64_t at, n;
-    bool decay;
+    bool decay, running;
 } OptimizerSpan; /* neighbouring parameters treated alike */
 
 typedef struct Optimizer {
@@ -25,7 +25,8 @@ typedef struct Optimizer {
 bool optimizer_init(Optimizer *o, ParamSet *ps, const Device *device, Err *e); /* ema starts as the weights */
 void optimizer_finish(Optimizer *o);
 double optimizer_grad_norm(const Optimizer *o);
-/* One AdamW update (beta 0.9, 0.99; eps 1e-8; decay decoupled) and the EMA with min(ema, (1 + t) / (10 + t)). */
+/* One AdamW update (beta 0.9, 0.99; eps 1e-8; decay decoupled) and the EMA with min(ema, (1 + t) / (10 + t)). Running
+ * statistics, whose gradients hold the batch's, go a tenth of the way to them (PyTorch's momentum 0.1). */
 void optimizer_step(Optimizer *o, double lr, double decay, double grad_scale, double ema);
 void optimizer_swap_ema(Optimizer *o); /* exchanges weights and EMA: call twice around validation and saving */
 

@@ -93,9 +93,7 @@ void lfae_generator_destroy(LfaeGenerator *net)
 
 static Node *normalise(Graph *g, const BatchNorm *n, Node *x, bool train)
 {
-    if (train)
-        return op_norm(g, NORM_BATCH, x, 0, n->eps, n->gamma, n->beta, NULL, NULL, ACT_RELU);
-    return op_batch_norm_fixed(g, x, n->mean, n->var, n->gamma, n->beta, n->eps, ACT_RELU);
+    return nn_batch_norm(g, n, x, ACT_RELU, train);
 }
 
 static Node *conv_norm(Graph *g, const ConvNorm *b, Node *x, bool train)

@@ -169,14 +169,25 @@ static void store_tracked(Graph *g)
         if (!value) continue;
         value->place = p->grad;
         value->kept = true;
+        p->keep = g->tracked[i].keep;
     }
 }
 
+/* One measure: p <- 0.9 p + 0.1 m1. Two: 0.81 p + 0.09 m1 + 0.1 m2 = 0.81 p + 0.19 (0.09 m1 + 0.1 m2) / 0.19, and so on. */
 void graph_track(Graph *g, Param *p, Node *value)
 {
+    const float momentum = 0.1f;
     if (!value) return;
+    for (int i = 0; i < g->n_tracked; i++) {
+        Tracked *t = &g->tracked[i];
+        if (t->param != p) continue;
+        float keep = t->keep * (1 - momentum), all = 1 - keep;
+        t->value = op_add(g, op_affine(g, t->value, (1 - t->keep) * (1 - momentum) / all, 0), op_affine(g, value, momentum / all, 0));
+        t->keep = keep;
+        return;
+    }
     g->tracked = graph_grow(g->tracked, g->n_tracked, &g->cap_tracked, sizeof *g->tracked);
-    g->tracked[g->n_tracked++] = (Tracked){p, value};
+    g->tracked[g->n_tracked++] = (Tracked){p, value, 1 - momentum};
 }
 
 static void give_wrt(Graph *g, Node *const *wrt, Node **dwrt, int n_wrt)

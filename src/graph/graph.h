@@ -31,6 +31,7 @@ typedef struct Param {
     bool trainable;
     bool decay;     /* weight decay applies (matrices and kernels: yes; biases, gains: no) */
     bool running;   /* a statistic kept of what passes in training (not trainable): graph_track writes the batch's to grad */
+    float keep;     /* running: what a training step leaves of it; the rest comes from grad (set by graph_grad) */
 } Param;
 
 Graph *graph_create(const Device *dev, DType compute); /* compute: type of activations, JIG_F32 or JIG_BF16 */
@@ -56,7 +57,9 @@ Node *graph_watch(Graph *g, const char *name, Node *n);             /* keeps n's
  * written to Param.grad; and, for each of `wrt` (inputs or any nodes, may be NULL), its gradient becomes the output
  * "grad:NAME" when it is a named input, or dwrt[i] when dwrt is given. */
 bool graph_grad(Graph *g, Node *loss, Node **wrt, Node **dwrt, int n_wrt);
-/* In a graph that gets a backward pass, each run writes value [count of p] to p->grad; elsewhere it is not computed. */
+/* p is a running statistic and value [count of p] what the batch says. Called again for the same p (a network that is run
+ * twice), the later measure counts on top of the earlier ones, each moving p by a tenth (PyTorch's momentum 0.1). In a graph
+ * that gets a backward pass, each run writes their mean, so weighted, to p->grad; elsewhere it is not computed. */
 void graph_track(Graph *g, Param *p, Node *value);
 /* Recompute instead of keep: what was built between the two calls is computed again in the backward pass. */
 void graph_checkpoint_begin(Graph *g);

@@ -73,10 +73,11 @@ typedef struct Named {
     bool set; /* inputs: graph_set was called */
 } Named;
 
-/* A value that a run writes to a parameter's grad (graph_track). */
+/* What a run writes to a running statistic's grad (graph_track): the mean of its measures so far. */
 typedef struct Tracked {
     Param *param;
     Node *value;
+    float keep; /* what all of them leave of the parameter's own value */
 } Tracked;
 
 typedef struct NamedList {

@@ -61,7 +61,7 @@ static void make_steps(Graph *g)
     for (int pass = 0; pass < 2; pass++) {
         for (int id = 0; id < g->n_nodes; id++) {
             Node *n = g->nodes[id];
-            if (!n->alive || !n->op->run || n->folded != (pass == 0)) continue;
+            if (!n->alive || !n->op->run || n->view_of || n->folded != (pass == 0)) continue;
             n->step = g->n_steps;
             g->steps[g->n_steps++] = n;
         }

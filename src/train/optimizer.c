@@ -9,8 +9,6 @@
 #include <math.h>
 #include <string.h>
 
-static const float running_keep = 0.9f; /* PyTorch's momentum 0.1 */
-
 static void find_spans(Optimizer *o)
 {
     int count = params_count(o->ps);
@@ -18,14 +16,14 @@ static void find_spans(Optimizer *o)
     const float *block = params_block(o->ps);
     for (int i = 0; i < count; i++) {
         const Param *p = params_at(o->ps, i);
-        if (!p->trainable && !p->running)
+        if (!p->trainable)
             continue;
         int64_t at = (const float *)p->value.data - block, n = shape_count(p->value.shape);
         OptimizerSpan *last = o->n_spans ? &o->spans[o->n_spans - 1] : NULL;
-        if (last && last->decay == p->decay && last->running == p->running && last->at + last->n == at)
+        if (last && last->decay == p->decay && last->at + last->n == at)
             last->n += n;
         else
-            o->spans[o->n_spans++] = (OptimizerSpan){at, n, p->decay, p->running};
+            o->spans[o->n_spans++] = (OptimizerSpan){at, n, p->decay};
     }
 }
 
@@ -56,9 +54,18 @@ double optimizer_grad_norm(const Optimizer *o)
 {
     double sum = 0;
     for (int i = 0; i < o->n_spans; i++)
-        if (!o->spans[i].running)
-            sum += o->device->k->sum_squares(o->spans[i].n, params_grads(o->ps) + o->spans[i].at);
+        sum += o->device->k->sum_squares(o->spans[i].n, params_grads(o->ps) + o->spans[i].at);
     return sqrt(sum);
+}
+
+/* Running statistics follow what the step measured. */
+static void follow_statistics(const Optimizer *o)
+{
+    for (int i = 0; i < params_count(o->ps); i++) {
+        const Param *p = params_at(o->ps, i);
+        if (p->running && p->grad && p->keep > 0)
+            o->device->k->ema(shape_count(p->value.shape), p->value.data, p->grad, p->keep);
+    }
 }
 
 void optimizer_step(Optimizer *o, double lr, double decay, double grad_scale, double ema)
@@ -69,10 +76,6 @@ void optimizer_step(Optimizer *o, double lr, double decay, double grad_scale, do
     params_set_batches(o->ps, params_batches(o->ps) + 1);
     for (int i = 0; i < o->n_spans; i++) {
         OptimizerSpan s = o->spans[i];
-        if (s.running) {
-            o->device->k->ema(s.n, w + s.at, g + s.at, running_keep);
-            continue;
-        }
         AdamArgs a = {.n = s.n,
                       .w = w + s.at,
                       .m = o->m + s.at,
@@ -87,6 +90,7 @@ void optimizer_step(Optimizer *o, double lr, double decay, double grad_scale, do
                       .step = o->steps};
         o->device->k->adamw(&a);
     }
+    follow_statistics(o);
     double ramp = (1.0 + (double)o->steps) / (10.0 + (double)o->steps);
     o->device->k->ema(o->n, o->ema, w, (float)MIN(ema, ramp));
 }

@@ -10,7 +10,7 @@
 /* ---- optimizer.c ------------------------------------------------------------------------------------------------- */
 typedef struct OptimizerSpan {
     int64_t at, n;
-    bool decay, running;
+    bool decay;
 } OptimizerSpan; /* neighbouring parameters treated alike */
 
 typedef struct Optimizer {

@@ -41,7 +41,7 @@ static void net_close(void *net)
     mem_free(net);
 }
 
-static ParamSet *net_params(void *net) { return ((Net *)net)->ps; }
+static ParamSet *norm_params(void *net) { return ((Net *)net)->ps; }
 
 static const TrainInput *net_inputs(void *net, int *n)
 {
@@ -75,7 +75,7 @@ static bool net_sample(void *net, void *worker, uint64_t i, bool held_out, void 
 
 static const char *const losses[] = {"square", NULL};
 static const TrainTask task = {.name = "norm", .losses = losses, .open = net_open, .close = net_close,
-                               .params = net_params, .inputs = net_inputs, .build = net_build,
+                               .params = norm_params, .inputs = net_inputs, .build = net_build,
                                .worker_create = no_worker, .worker_destroy = mem_free, .sample = net_sample};
 
 static char root[] = "/tmp/jig-norm-XXXXXX";

@@ -5,19 +5,12 @@
  * quarter of the side.
  *
  * Trap: grids are built corner to corner but sampled with align_corners false and zeros outside (WARP_ZEROS), so the identity
- * zooms slightly and darkens the rim; published weights expect that.
+ * zooms slightly and darkens the rim; published weights expect that. `aligned` (decision 12) samples as the grids are built.
  */
 #include "models/dabfusion/dabfusion.h"
+#include "models/dabfusion/lfae_blocks.h"
 
-#include <math.h>
-
-#define MAX_DOWNS 4
 #define MAX_RESIDUALS 16
-
-typedef struct ConvNorm {
-    Conv conv;
-    BatchNorm norm;
-} ConvNorm;
 
 typedef struct Residual {
     Conv conv1, conv2;
@@ -26,7 +19,7 @@ typedef struct Residual {
 
 struct LfaeGenerator {
     LfaeGeneratorConfig c;
-    ConvNorm first, down[MAX_DOWNS], up[MAX_DOWNS];
+    ConvNorm first, down[LFAE_MAX_DOWNS], up[LFAE_MAX_DOWNS];
     Residual res[MAX_RESIDUALS];
     Conv final;
 };
@@ -34,15 +27,6 @@ struct LfaeGenerator {
 LfaeGeneratorConfig lfae_generator_published(void)
 {
     return (LfaeGeneratorConfig){.width = 64, .max_width = 512, .downs = 2, .residuals = 6};
-}
-
-static void conv_norm_init(ConvNorm *b, ParamSet *ps, const char *name, int64_t in, int64_t out, int k)
-{
-    char part[256];
-    snprintf(part, sizeof part, "%s.conv", name);
-    conv2d_init(&b->conv, ps, part, in, out, k, 1, k / 2, true);
-    snprintf(part, sizeof part, "%s.norm", name);
-    batch_norm_init(&b->norm, ps, part, out);
 }
 
 static void residual_init(Residual *r, ParamSet *ps, const char *name, int64_t width)
@@ -65,7 +49,7 @@ LfaeGenerator *lfae_generator_create(ParamSet *ps, const char *prefix, const Lfa
     LfaeGenerator *net = mem_zero(sizeof *net);
     net->c = *c;
     char name[200];
-    int64_t w[MAX_DOWNS + 1] = {c->width};
+    int64_t w[LFAE_MAX_DOWNS + 1] = {c->width};
     snprintf(name, sizeof name, "%sfirst", prefix);
     conv_norm_init(&net->first, ps, name, 3, w[0], 7);
     for (int i = 0; i < c->downs; i++) {
@@ -91,59 +75,80 @@ void lfae_generator_destroy(LfaeGenerator *net)
     mem_free(net);
 }
 
-static Node *normalise(Graph *g, const BatchNorm *n, Node *x, bool train)
-{
-    return nn_batch_norm(g, n, x, ACT_RELU, train);
-}
-
-static Node *conv_norm(Graph *g, const ConvNorm *b, Node *x, bool train)
-{
-    return normalise(g, &b->norm, nn_conv(g, &b->conv, x), train);
-}
-
 /* The flow and occlusion at the size of x. */
 typedef struct Motion {
     Node *flow, *occlusion;
 } Motion;
 
-static Motion motion_at(Graph *g, Motion m, Node *x)
+static Motion motion_at(Graph *g, const LfaeGenerator *net, Motion m, Node *x)
 {
     int64_t h = node_dim(x, 1), w = node_dim(x, 2);
-    if (node_dim(m.flow, 1) == h && node_dim(m.flow, 2) == w)
-        return m;
-    return (Motion){op_resize(g, m.flow, h, w, RESIZE_BILINEAR, false), op_resize(g, m.occlusion, h, w, RESIZE_BILINEAR, false)};
+    bool align = net->c.aligned;
+    return (Motion){op_resize(g, m.flow, h, w, RESIZE_BILINEAR, align), op_resize(g, m.occlusion, h, w, RESIZE_BILINEAR, align)};
+}
+
+static Node *warp(Graph *g, const LfaeGenerator *net, Node *x, Node *flow)
+{
+    return op_warp(g, x, flow, net->c.aligned ? WARP_BORDER : WARP_ZEROS, net->c.aligned, false);
 }
 
 /* warp(skip) * o + x * (1 - o), written as x + (warp(skip) - x) * o */
-static Node *blend(Graph *g, Motion m, Node *skip, Node *x)
+static Node *blend(Graph *g, const LfaeGenerator *net, Motion m, Node *skip, Node *x)
 {
-    m = motion_at(g, m, skip);
-    Node *warped = op_warp(g, skip, m.flow, WARP_ZEROS, false, false);
-    return op_add(g, x, op_mul(g, op_sub(g, warped, x), m.occlusion));
+    m = motion_at(g, net, m, skip);
+    return op_add(g, x, op_mul(g, op_sub(g, warp(g, net, skip, m.flow), x), m.occlusion));
+}
+
+LfaeFeatures lfae_encode(Graph *g, const LfaeGenerator *net, Node *picture, bool train)
+{
+    LfaeFeatures f = {.picture = picture, .n = net->c.downs + 1};
+    graph_push(g, "encoder");
+    f.level[0] = conv_norm(g, &net->first, picture, train);
+    for (int i = 0; i < net->c.downs; i++)
+        f.level[i + 1] = conv_norm_down(g, &net->down[i], f.level[i], train);
+    graph_pop(g);
+    return f;
+}
+
+/* One picture's features for as many frames as there are flows. */
+static Node *for_frames(Graph *g, Node *x, Node *flow)
+{
+    int64_t frames = node_dim(flow, 0);
+    return node_dim(x, 0) == frames ? x : op_repeat(g, x, 0, frames);
+}
+
+Node *lfae_warped_picture(Graph *g, const LfaeGenerator *net, Node *picture, Node *flow)
+{
+    flow = op_resize(g, flow, node_dim(picture, 1), node_dim(picture, 2), RESIZE_BILINEAR, net->c.aligned);
+    return warp(g, net, for_frames(g, picture, flow), flow);
+}
+
+Node *lfae_decode(Graph *g, const LfaeGenerator *net, LfaeFeatures f, Node *flow, Node *occlusion, bool train)
+{
+    int n = net->c.downs;
+    DType type = node_type(f.level[n]);
+    Motion m = {flow, op_cast(g, occlusion, type)};
+    for (int i = 0; i < f.n; i++)
+        f.level[i] = for_frames(g, f.level[i], flow);
+    f.picture = for_frames(g, f.picture, flow);
+    graph_push(g, "decoder");
+    Motion at = motion_at(g, net, m, f.level[n]);
+    Node *x = op_mul(g, warp(g, net, f.level[n], at.flow), at.occlusion);
+    for (int i = 0; i < net->c.residuals; i++) {
+        const Residual *r = &net->res[i];
+        Node *y = nn_conv(g, &r->conv1, nn_batch_norm(g, &r->norm1, x, ACT_RELU, train));
+        x = op_add(g, nn_conv(g, &r->conv2, nn_batch_norm(g, &r->norm2, y, ACT_RELU, train)), x);
+    }
+    for (int i = 0; i < n; i++)
+        x = conv_norm_up(g, &net->up[i], blend(g, net, m, f.level[n - i], x), train);
+    x = blend(g, net, m, f.level[0], x);
+    x = op_act(g, ACT_SIGMOID, nn_conv(g, &net->final, x));
+    x = blend(g, net, m, f.picture, x);
+    graph_pop(g);
+    return x;
 }
 
 Node *lfae_generator(Graph *g, const LfaeGenerator *net, Node *picture, Node *flow, Node *occlusion, bool train)
 {
-    int n = net->c.downs;
-    Motion m = {flow, occlusion};
-    Node *skip[MAX_DOWNS + 1];
-    skip[0] = conv_norm(g, &net->first, picture, train);
-    for (int i = 0; i < n; i++)
-        skip[i + 1] = op_pool(g, conv_norm(g, &net->down[i], skip[i], train), 2, 2, 0, false);
-
-    Motion at = motion_at(g, m, skip[n]);
-    Node *x = op_mul(g, op_warp(g, skip[n], at.flow, WARP_ZEROS, false, false), at.occlusion);
-    for (int i = 0; i < net->c.residuals; i++) {
-        const Residual *r = &net->res[i];
-        Node *y = nn_conv(g, &r->conv1, normalise(g, &r->norm1, x, train));
-        x = op_add(g, nn_conv(g, &r->conv2, normalise(g, &r->norm2, y, train)), x);
-    }
-    for (int i = 0; i < n; i++) {
-        x = blend(g, m, skip[n - i], x);
-        x = op_resize(g, x, 2 * node_dim(x, 1), 2 * node_dim(x, 2), RESIZE_NEAREST, false);
-        x = conv_norm(g, &net->up[i], x, train);
-    }
-    x = blend(g, m, skip[0], x);
-    x = op_act(g, ACT_SIGMOID, nn_conv(g, &net->final, x));
-    return blend(g, m, picture, x);
+    return lfae_decode(g, net, lfae_encode(g, net, picture, train), flow, occlusion, train);
 }

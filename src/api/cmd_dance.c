@@ -195,6 +195,9 @@ static void describe_plan(Dance *d)
     text_add(&d->in.job->text, "would write %s: %.2f s of %s from %.2f s, %lld frames at %g a second, %d beats at %.1f a minute, networks %s\n",
              d->output, d->in.song.seconds, d->in.job->arguments[1], d->in.song.start, (long long)n, d->in.o->look.fps, d->in.song.grid.n,
              d->in.song.grid.tempo, d->class->networks(d->model)[0] ? d->class->networks(d->model) : "none");
+    double seconds = d->class->seconds ? d->class->seconds(d->model, &d->in) : 0;
+    if (seconds > 0)
+        text_add(&d->in.job->text, "time: about %.0f s\n", seconds);
     text_add(&d->in.job->text, "memory: %.0f MB of %.0f MB that are free\n", (double)d->class->bytes(d->model, &d->in) / 1e6,
              (double)mem_available() / 1e6);
 }
@@ -251,7 +254,8 @@ static bool run(jig_job *job, void *options, Err *e)
 const Command command_dance = {
     .name = "dance", .arguments = "PICTURE SONG", .summary = "make a video in which PICTURE dances to SONG",
     .details = "PICTURE is any picture: a photograph, a drawing, with or without alpha. SONG is any sound file or video. The video has the\n"
-               "picture's own shape and the song's own sound, and the dance is on the song's beat.",
+               "picture's own shape and the song's own sound, and the dance is on the song's beat. What --steps, --guidance, --fps and --size\n"
+               "are when they are not given depends on the model (below: articulated; DabFusion: 50, 1, and as it was trained).",
     .min_arguments = 2, .max_arguments = 2, .rows = rows, .n_rows = ARRAY_LEN(rows),
-    .parts = {{&articulated_options, offsetof(DanceOptions, look)}}, .options_size = sizeof(DanceOptions), .run = run,
+    .parts = {{&articulated_options, offsetof(DanceOptions, look)}, {&latent_options, offsetof(DanceOptions, latent)}}, .options_size = sizeof(DanceOptions), .run = run,
 };

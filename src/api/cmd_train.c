@@ -4,6 +4,7 @@
  */
 #include "api/api.h"
 #include "models/articulated/articulated_train.h"
+#include "models/dabfusion/dabfusion_train.h"
 #include "train/train.h"
 
 #include <cjson/cJSON.h>
@@ -18,15 +19,23 @@ static const Option rows[] = {
     {"net", 0, OPT_TEXT, offsetof(TrainCommand, net), 0, 0, NULL, NULL, "A=X,B=Y", "options of the network itself; --net help lists them"},
 };
 
+static const TrainTask *task_at(int i)
+{
+    if (i < articulated_n_tasks)
+        return articulated_tasks[i];
+    i -= articulated_n_tasks;
+    return i < dabfusion_n_tasks ? dabfusion_tasks[i] : NULL;
+}
+
 static const TrainTask *find_task(const char *name, Err *e)
 {
     Text names = {0};
-    for (int i = 0; i < articulated_n_tasks; i++) {
-        if (!strcmp(articulated_tasks[i]->name, name)) {
+    for (int i = 0; task_at(i); i++) {
+        if (!strcmp(task_at(i)->name, name)) {
             text_finish(&names);
-            return articulated_tasks[i];
+            return task_at(i);
         }
-        text_add(&names, "%s%s", i ? ", " : "", articulated_tasks[i]->name);
+        text_add(&names, "%s%s", i ? ", " : "", task_at(i)->name);
     }
     err_set(e, "there is no network '%s' to train; there are: %s", name, names.s);
     text_finish(&names);
@@ -102,6 +111,11 @@ static void describe(jig_job *job, const TrainOptions *o, const TrainResult *r)
     cJSON_Delete(all);
 }
 
+static bool given(const void *user, const char *name)
+{
+    return api_option_given(user, name);
+}
+
 static bool run(jig_job *job, void *options, Err *e)
 {
     TrainCommand *o = options;
@@ -111,6 +125,11 @@ static bool run(jig_job *job, void *options, Err *e)
     if (o->net && !strcmp(o->net, "help")) {
         text_add(&job->text, "%s: %s\n", task->name, task->summary);
         opt_help((OptTable){task->rows, task->n_rows}, &job->text);
+        if (task->usual) {
+            void *plain = arena_alloc(job->arena, task->options_size);
+            opt_defaults((OptTable){task->rows, task->n_rows}, plain);
+            text_add(&job->text, "defaults of its own:\n%s\n", task->usual(plain));
+        }
         return true;
     }
     if (!o->train.output)
@@ -119,7 +138,8 @@ static bool run(jig_job *job, void *options, Err *e)
     opt_defaults((OptTable){task->rows, task->n_rows}, net);
     if (o->train.resume && !resume_options(task, &o->train, net, job->arena, e))
         return false;
-    if (!set_net(task, net, o->net, job->arena, e))
+    if (!set_net(task, net, o->net, job->arena, e) ||
+        (!o->train.resume && !train_usual(task, net, given, job, &o->train, job->arena, e)))
         return false;
     TrainResult r = {0};
     Progress p = api_progress(job);
@@ -131,8 +151,8 @@ static bool run(jig_job *job, void *options, Err *e)
 
 const Command command_train = {
     .name = "train", .arguments = "NETWORK", .summary = "train a network of a model, resumable",
-    .details = "Trains one network (pose, motion, flow, pixels, background) from a set of 'jig synth'. The run folder holds log.jsonl, loss.png,\n"
-               "samples/, checkpoint/ and weights.safetensors. Ctrl-C writes a checkpoint; --resume goes on from it, step for step.",
+    .details = "Trains one network: of the articulated model (pose, motion, flow, pixels, background) from a set of 'jig synth', or of DabFusion\n"
+               "(lfae, then dabfusion) from any dataset of clips. The run folder holds log.jsonl, loss.png, samples/, checkpoint/ and weights.safetensors. Ctrl-C writes a checkpoint; --resume goes on from it, step for step.",
     .min_arguments = 1, .max_arguments = 1, .rows = rows, .n_rows = ARRAY_LEN(rows),
     .parts = {{&train_options, offsetof(TrainCommand, train)}}, .options_size = sizeof(TrainCommand), .run = run,
 };

@@ -7,7 +7,7 @@
 #include <cjson/cJSON.h>
 #include <string.h>
 
-static const ModelClass *const classes[] = {&model_articulated};
+static const ModelClass *const classes[] = {&model_articulated, &model_dabfusion};
 
 static const ModelClass *by_name(const char *name, Err *e)
 {

@@ -11,11 +11,13 @@
 #include "api/song_piece.h"
 #include "metrics/metrics.h"
 #include "models/articulated/articulated.h"
+#include "models/dabfusion/dabfusion_model.h"
 
 typedef struct DanceOptions {
     const char *output, *model, *device, *start, *length, *beats, *moves, *save_moves, *joints;
     int64_t threads, quality;
     bool dry_run;
+    LatentOptions latent;    /* of DabFusion: how its flow is sampled */
     ArticulatedOptions look; /* size, fps, seed, steps, guidance, mirror, loop: of every model; the others of articulated */
 } DanceOptions;
 
@@ -50,7 +52,7 @@ typedef struct ModelClass {
     bool (*measure)(void *model, const DanceInput *in, int64_t n, SyncScore *out, Err *e);
 } ModelClass;
 
-extern const ModelClass model_articulated;
+extern const ModelClass model_articulated, model_dabfusion;
 
 /* The class that the folder's model.json names. NULL: not JSON, no class, or one that this program does not know. */
 const ModelClass *model_class_find(const char *folder, Err *e);

@@ -16,8 +16,9 @@ typedef struct Sampler {
     const DdimOptions *o;
     float *z;
     int64_t n;
-    int *levels;        /* [steps] */
+    int *levels;        /* [steps + 1] */
     float *predictions; /* [branches][n]; the first becomes x0 */
+    float *eps;         /* [n]; DDIM_LUCIDRAINS: the predicted noise */
     float *noise;       /* [n] */
     float *sorted;      /* [n], for the threshold */
     uint64_t drawn;     /* position in the noise stream */
@@ -25,8 +26,11 @@ typedef struct Sampler {
 
 static bool check(const Schedule *s, const DdimOptions *o, Err *e)
 {
-    if (o->steps < 1 || o->steps > s->levels)
-        return err_set(e, "sampling steps: %d (allowed: 1 to %d)", o->steps, s->levels);
+    int most = o->rule == DDIM_LUCIDRAINS ? s->levels - 1 : s->levels;
+    if (o->steps < 1 || o->steps > most)
+        return err_set(e, "sampling steps: %d (allowed: 1 to %d)", o->steps, most);
+    if (o->rule == DDIM_ANCESTRAL && (o->steps != s->levels || o->known))
+        return err_set(e, "ancestral sampling takes all %d levels (got %d) and knows no known part", s->levels, o->steps);
     if (o->branches < 1 || o->branches > DDIM_BRANCHES)
         return err_set(e, "guidance branches: %d (allowed: 1 to %d)", o->branches, DDIM_BRANCHES);
     if (!(o->eta >= 0 && o->eta <= 1))
@@ -123,6 +127,51 @@ static void apply_threshold(Sampler *s)
         s->predictions[i] = CLAMP(s->predictions[i], -clamp, clamp) * scale;
 }
 
+/* abar of the level before; 1 before the first. */
+static double signal_before(const Schedule *s, int level) { return level > 0 ? s->signal[level - 1] : 1; }
+
+/* The predicted noise, before x0 is clamped: what the network said where it predicts noise. */
+static void keep_noise(Sampler *s, double signal)
+{
+    double a = sqrt(signal), b = sqrt(1 - signal);
+    for (int64_t i = 0; i < s->n; i++)
+        s->eps[i] = s->o->prediction == PREDICT_EPS ? s->predictions[i] : (float)((s->z[i] - a * s->predictions[i]) / b);
+}
+
+/* From level t to level s, s < t: z = sqrt(a') x0 + sqrt(1 - a' - sigma^2) eps + sigma noise, a = abar_(t-1), a' = abar_(s-1). */
+static void step_lucidrains(Sampler *s, int level, int next)
+{
+    double a = signal_before(s->schedule, level), to = signal_before(s->schedule, next);
+    double sigma = s->o->eta * sqrt(MAX(0, (1 - a / to) * (1 - to) / (1 - a)));
+    double keep = sqrt(MAX(0, 1 - to - sigma * sigma)), c = sqrt(to);
+    const float *noise = sigma > 0 && next > 0 ? draw_noise(s) : NULL;
+    for (int64_t i = 0; i < s->n; i++)
+        s->z[i] = (float)(c * s->predictions[i] + keep * s->eps[i] + (noise ? sigma * noise[i] : 0));
+}
+
+/* q(z_(t-1) | z_t, x0): mean sqrt(abar_(t-1)) beta / (1 - abar_t) x0 + sqrt(alpha) (1 - abar_(t-1)) / (1 - abar_t) z,
+ * variance beta (1 - abar_(t-1)) / (1 - abar_t). */
+static void step_ancestral(Sampler *s, int level)
+{
+    double now = s->schedule->signal[level], before = signal_before(s->schedule, level), alpha = now / before, beta = 1 - alpha;
+    double of_x0 = sqrt(before) * beta / (1 - now), of_z = sqrt(alpha) * (1 - before) / (1 - now);
+    double sigma = sqrt(beta * (1 - before) / (1 - now));
+    const float *noise = level > 0 ? draw_noise(s) : NULL;
+    for (int64_t i = 0; i < s->n; i++)
+        s->z[i] = (float)(of_x0 * s->predictions[i] + of_z * s->z[i] + (noise ? sigma * noise[i] : 0));
+}
+
+int ddim_levels(const Schedule *s, DdimRule rule, int steps, int *levels)
+{
+    if (rule != DDIM_LUCIDRAINS) {
+        schedule_spread(s, steps, levels);
+        return steps;
+    }
+    for (int i = 0; i <= steps; i++)
+        levels[i] = (int)((int64_t)s->levels * (steps - i) / (steps + 1));
+    return steps + 1;
+}
+
 /* z at signal `from` -> z at signal `to`, with x0 in predictions[0..n). */
 static void step(Sampler *s, double from, double to)
 {
@@ -138,7 +187,7 @@ static void step(Sampler *s, double from, double to)
 static bool run(Sampler *s, DenoiseFn *model, void *user, const Progress *progress, Err *e)
 {
     const DdimOptions *o = s->o;
-    schedule_spread(s->schedule, o->steps, s->levels);
+    ddim_levels(s->schedule, o->rule, o->steps, s->levels);
     for (int k = 0; k < o->steps; k++) {
         if (!progress_tick(progress, "sampling", k, o->steps))
             return err_cancel(e);
@@ -148,9 +197,18 @@ static bool run(Sampler *s, DenoiseFn *model, void *user, const Progress *progre
         if (!model(user, s->z, level, s->predictions, e))
             return false;
         combine(s);
+        if (o->rule == DDIM_LUCIDRAINS && o->prediction == PREDICT_EPS)
+            keep_noise(s, from);
         to_x0(s, from);
+        if (o->rule == DDIM_LUCIDRAINS && o->prediction != PREDICT_EPS)
+            keep_noise(s, from);
         apply_threshold(s);
-        step(s, from, to);
+        if (o->rule == DDIM_LUCIDRAINS)
+            step_lucidrains(s, level, s->levels[k + 1]);
+        else if (o->rule == DDIM_ANCESTRAL)
+            step_ancestral(s, level);
+        else
+            step(s, from, to);
     }
     insert_known(s, -1);
     return progress_tick(progress, "sampling", o->steps, o->steps) || err_cancel(e);
@@ -162,7 +220,7 @@ bool ddim_sample(const Schedule *schedule, const DdimOptions *o, DenoiseFn *mode
     if (!check(schedule, o, e))
         return false;
     size_t floats;
-    if (n < 1 || !mem_product(&floats, 3, (size_t)n, (size_t)o->branches + 2, sizeof(float)))
+    if (n < 1 || !mem_product(&floats, 3, (size_t)n, (size_t)o->branches + 3, sizeof(float)))
         return err_set(e, "sampling %lld values: size out of range", (long long)n);
     Sampler s = {.schedule = schedule, .o = o, .z = z, .n = n};
     s.predictions = mem_try(floats);
@@ -170,7 +228,8 @@ bool ddim_sample(const Schedule *schedule, const DdimOptions *o, DenoiseFn *mode
         return err_set(e, "sampling needs %zu bytes that cannot be had", floats);
     s.noise = s.predictions + o->branches * n;
     s.sorted = s.noise + n;
-    s.levels = mem_alloc((size_t)o->steps * sizeof *s.levels);
+    s.eps = s.sorted + n;
+    s.levels = mem_alloc((size_t)(o->steps + 1) * sizeof *s.levels);
     bool ok = run(&s, model, user, progress, e);
     mem_free(s.levels);
     mem_free(s.predictions);

@@ -16,6 +16,7 @@
 typedef enum ScheduleKind {
     SCHEDULE_COSINE, /* abar(u) = cos((u + 0.008) / 1.008 * pi/2)^2 / same at 0, betas at most 0.999 (arXiv 2102.09672)
                       */
+    SCHEDULE_COSINE_9999, /* the same with betas at most 0.9999: LFDM's and lucidrains' */
     SCHEDULE_LINEAR  /* beta from 1e-4 to 0.02 at T = 1000, scaled by 1000 / T for other T */
 } ScheduleKind;
 
@@ -44,8 +45,18 @@ typedef enum Prediction {
 /* One evaluation: z [n] at `level` -> predictions [branches][n], one a branch (condition, no condition, ...). */
 typedef bool DenoiseFn(void *user, const float *z, int level, float *predictions, Err *e);
 
+/* Which levels are visited and how a step goes from one to the next. */
+typedef enum DdimRule {
+    DDIM_SPREAD,     /* schedule_spread; the noise follows from the (clamped) x0 */
+    DDIM_LUCIDRAINS, /* LFDM's and lucidrains' sampler: levels T i / (S + 1), i = S..0, a step for each neighbouring two; x0 from
+                      * abar_t but the step between abar_(t-1) and abar_(s-1) (abar_-1 = 1); the noise stays the predicted one
+                      * when x0 is clamped; the last step ends in x0 */
+    DDIM_ANCESTRAL   /* DDPM (Ho et al. 2020, eq. 7): all T levels, posterior mean and variance; steps = T, eta is not used */
+} DdimRule;
+
 typedef struct DdimOptions {
-    int steps; /* 1..T */
+    int steps; /* 1..T; DDIM_LUCIDRAINS: 1..T-1 */
+    DdimRule rule;
     Prediction prediction;
     int branches; /* 1..DDIM_BRANCHES predictions an evaluation */
     /* Guidance with any number of branches: prediction = sum of weight[i] * prediction_i; the weights sum to 1.
@@ -63,6 +74,8 @@ typedef struct DdimOptions {
     uint64_t seed, stream; /* for eta and for the noise of the known part */
 } DdimOptions;
 #define DDIM_BRANCHES 8
+/* The levels that the rule visits, noisiest first; returns how many. levels: [steps + 1] */
+int ddim_levels(const Schedule *s, DdimRule rule, int steps, int *levels);
 
 /* z [n]: noise N(0, 1) in, sample out. False: options out of range, the model failed, or progress was cancelled (then
  * err_cancel). */

@@ -16,8 +16,8 @@ static double cosine_signal(double u)
 
 static double beta_at(ScheduleKind kind, int t, int levels)
 {
-    if (kind == SCHEDULE_COSINE)
-        return MIN(0.999, 1 - cosine_signal((t + 1.0) / levels) / cosine_signal((double)t / levels));
+    if (kind == SCHEDULE_COSINE || kind == SCHEDULE_COSINE_9999)
+        return MIN(kind == SCHEDULE_COSINE ? 0.999 : 0.9999, 1 - cosine_signal((t + 1.0) / levels) / cosine_signal((double)t / levels));
     double scale = 1000.0 / levels;
     return MIN(0.999, scale * (1e-4 + (0.02 - 1e-4) * t / (levels - 1)));
 }

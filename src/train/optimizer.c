@@ -27,9 +27,11 @@ static void find_spans(Optimizer *o)
     }
 }
 
-bool optimizer_init(Optimizer *o, ParamSet *ps, const Device *device, Err *e)
+bool optimizer_init(Optimizer *o, ParamSet *ps, const Device *device, double beta1, double beta2, Err *e)
 {
     *o = (Optimizer){.ps = ps, .device = device, .n = params_size(ps)};
+    o->beta1 = beta1 > 0 ? (float)beta1 : 0.9f;
+    o->beta2 = beta2 > 0 ? (float)beta2 : 0.99f;
     size_t bytes;
     if (!mem_product(&bytes, 3, (size_t)o->n, (size_t)3, sizeof(float)) || !(o->m = mem_try(bytes)))
         return err_set(e, "optimizer state for %lld parameters cannot be had", (long long)o->n);
@@ -82,8 +84,8 @@ void optimizer_step(Optimizer *o, double lr, double decay, double grad_scale, do
                       .v = o->v + s.at,
                       .g = g + s.at,
                       .lr = (float)lr,
-                      .beta1 = 0.9f,
-                      .beta2 = 0.99f,
+                      .beta1 = o->beta1,
+                      .beta2 = o->beta2,
                       .eps = 1e-8f,
                       .decay = s.decay ? (float)decay : 0,
                       .grad_scale = (float)grad_scale,

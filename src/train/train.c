@@ -32,8 +32,8 @@ static const Option option_rows[] = {
     {"lr", 0, OPT_FLOAT, offsetof(TrainOptions, lr), 1e-8, 1, "1e-3", NULL, "X", "learning rate at its highest"},
     {"warmup", 0, OPT_FLOAT, offsetof(TrainOptions, warmup), 0, 1, "0.02", NULL, "X",
      "part of the run in which the learning rate rises"},
-    {"plan", 0, OPT_CHOICE, offsetof(TrainOptions, plan), 0, 0, "cosine", "cosine|constant|late", "PLAN",
-     "how the learning rate falls; late: level until 70 %, then to zero"},
+    {"plan", 0, OPT_CHOICE, offsetof(TrainOptions, plan), 0, 0, "cosine", "cosine|constant|late|drops", "PLAN",
+     "how the learning rate falls; late: level until 70 %, then to zero; drops: twice to a tenth"},
     {"decay", 0, OPT_FLOAT, offsetof(TrainOptions, decay), 0, 1, "0.01", NULL, "X", "weight decay"},
     {"clip", 0, OPT_FLOAT, offsetof(TrainOptions, clip), 0, 1e6, "1", NULL, "X",
      "largest norm of the gradient; 0: no limit"},
@@ -51,6 +51,21 @@ static const Option option_rows[] = {
      "type of activations: auto, f32, bf16"},
 };
 const OptTable train_options = {option_rows, ARRAY_LEN(option_rows)};
+
+bool train_usual(const TrainTask *task, const void *task_options, bool (*given)(const void *user, const char *name), const void *user,
+                 TrainOptions *o, Arena *a, Err *e)
+{
+    char *rest = arena_strdup(a, task->usual ? task->usual(task_options) : "");
+    for (char *line; (line = strsep(&rest, "\n"));) {
+        char *value = strchr(line, '=');
+        if (!value)
+            continue;
+        *value++ = 0;
+        if (!given(user, line) && !opt_set(train_options, o, line, value, a, e))
+            return false;
+    }
+    return true;
+}
 
 /* ---- batches and metrics ----------------------------------------------------------------------------------------- */
 
@@ -202,10 +217,17 @@ static bool save(Run *r, Err *e)
     return ok && runlog_plot(r->log, r->task->name, e);
 }
 
+static double learning_rate_factor(const Run *r)
+{
+    double p = progress_of(r);
+    return r->o->plan == PLAN_DROPS && p >= r->o->warmup ? train_plan_drops(r->task->drops, p)
+                                                         : train_plan_factor((TrainPlan)r->o->plan, r->o->warmup, p);
+}
+
 /* Clips and updates. A step whose gradient is not finite is left out; many in a row end the run. */
 static bool update(Run *r, double loss, double *lr, double *norm, Err *e)
 {
-    *lr = r->o->lr * train_plan_factor((TrainPlan)r->o->plan, r->o->warmup, progress_of(r));
+    *lr = r->o->lr * learning_rate_factor(r);
     *norm = optimizer_grad_norm(&r->optimizer);
     if (!isfinite(loss) || !isfinite(*norm)) {
         log_line(LOG_WARNING, "step %lld: loss %g, gradient norm %g: step left out", (long long)r->at.step, loss,
@@ -343,7 +365,7 @@ static bool prepare_run(Run *r, Err *e)
         return false;
     r->ps = r->task->params(r->net);
     if (!params_allocate(r->ps, true, (uint64_t)o->seed, e) || (r->task->begin && !r->task->begin(r->net, e)) ||
-        !start_from(r, e) || !optimizer_init(&r->optimizer, r->ps, r->device, e))
+        !start_from(r, e) || !optimizer_init(&r->optimizer, r->ps, r->device, r->task->beta1, r->task->beta2, e))
         return false;
     if (o->resume && !checkpoint_load(o->output, r->task, &r->optimizer, &r->at, e))
         return false;

@@ -71,6 +71,10 @@ typedef struct TrainTask {
     const Option *rows; /* its own options */
     int n_rows;
     size_t options_size;
+    /* Optional: this task's own defaults of TrainOptions, by its options: "lr=2e-4\nbatch=8" (train_usual). */
+    const char *(*usual)(const void *options);
+    double beta1, beta2; /* of Adam; 0: 0.9, 0.99 */
+    double drops[2];     /* of --plan drops: parts of the run after which the learning rate is divided by ten; 0: 0.6, 0.9 */
     /* NULL-terminated names: the graph has a scalar output "loss:NAME" for each part of the loss. */
     const char *const *losses;
 
@@ -102,7 +106,7 @@ typedef struct TrainTask {
 } TrainTask;
 
 /* ---- options ----------------------------------------------------------------------------------------------------- */
-typedef enum TrainPlan { PLAN_COSINE, PLAN_CONSTANT, PLAN_LATE } TrainPlan;
+typedef enum TrainPlan { PLAN_COSINE, PLAN_CONSTANT, PLAN_LATE, PLAN_DROPS } TrainPlan;
 
 typedef struct TrainOptions {
     const char *data, *output; /* --data SET, -o RUN */
@@ -125,6 +129,10 @@ extern const OptTable train_options;
  * structs. */
 bool train_read_options(const TrainTask *task, const char *run, TrainOptions *o, void *task_options, Arena *a, Err *e);
 
+/* Gives options that were not set the task's own defaults; given(user, name): was the option set? */
+bool train_usual(const TrainTask *task, const void *task_options, bool (*given)(const void *user, const char *name), const void *user,
+                 TrainOptions *o, Arena *a, Err *e);
+
 /* ---- running ----------------------------------------------------------------------------------------------------- */
 typedef struct TrainResult {
     int64_t step;
@@ -144,7 +152,10 @@ bool train_run(const TrainTask *task, const TrainOptions *o, const void *task_op
 void train_split(int n, RangeFn *fn, void *ctx);
 
 /* Learning-rate factor at progress p in 0..1 (plan.c): linear warm-up over `warmup`, then
- * cosine: 0.5 (1 + cos(pi q)) down to 0.01; constant: 1; late: 1 until q = 0.7, then linear down to 0.01. */
+ * cosine: 0.5 (1 + cos(pi q)) down to 0.01; constant: 1; late: 1 until q = 0.7, then linear down to 0.01; drops: a tenth
+ * from each of the two parts of the run on. */
 double train_plan_factor(TrainPlan plan, double warmup, double p);
+/* The factor of plan drops with a task's own two places (0: 0.6, 0.9), without warm-up. */
+double train_plan_drops(const double drops[2], double p);
 
 #endif

@@ -16,16 +16,18 @@ typedef struct OptimizerSpan {
 typedef struct Optimizer {
     ParamSet *ps;
     const Device *device;
+    float beta1, beta2;
     int64_t n, steps;   /* elements; updates done */
     float *m, *v, *ema; /* [n] each, one allocation beginning at m */
     OptimizerSpan *spans;
     int n_spans;
 } Optimizer;
 
-bool optimizer_init(Optimizer *o, ParamSet *ps, const Device *device, Err *e); /* ema starts as the weights */
+/* ema starts as the weights; betas 0: 0.9, 0.99 */
+bool optimizer_init(Optimizer *o, ParamSet *ps, const Device *device, double beta1, double beta2, Err *e);
 void optimizer_finish(Optimizer *o);
 double optimizer_grad_norm(const Optimizer *o);
-/* One AdamW update (beta 0.9, 0.99; eps 1e-8; decay decoupled) and the EMA with min(ema, (1 + t) / (10 + t)). Running
+/* One AdamW update (eps 1e-8; decay decoupled) and the EMA with min(ema, (1 + t) / (10 + t)). Running
  * statistics, whose gradients hold the batch's, go a tenth of the way to them (PyTorch's momentum 0.1). */
 void optimizer_step(Optimizer *o, double lr, double decay, double grad_scale, double ema);
 void optimizer_swap_ema(Optimizer *o); /* exchanges weights and EMA: call twice around validation and saving */

@@ -20,6 +20,8 @@ typedef struct FlowUnetConfig {
     int heads, head_dim; /* 8, 32; only the temporal attentions follow head_dim, the spatial ones use 32 */
     bool learned_null;   /* a trained vector stands for "no music" */
     bool nearest_up;     /* upsample by nearest + conv with reflect padding instead of a transposed convolution */
+    int64_t frame_cond;  /* improved mode (spec 11.2): numbers a frame that reach only that frame's scale and shift; 0: none */
+    bool recompute;      /* training: levels are computed again in the backward pass */
 } FlowUnetConfig;
 
 typedef struct FlowUnet FlowUnet;
@@ -28,6 +30,24 @@ FlowUnet *flow_unet_create(ParamSet *ps, const char *prefix, const FlowUnetConfi
 void flow_unet_destroy(FlowUnet *net); /* the parameters stay with the set */
 /* x [B, T, H, W, channels], time F [B] (0..999), cond [B, C] -> predicted noise [B, T, H, W, 3]: flow x, y, occlusion. */
 Node *flow_unet(Graph *g, const FlowUnet *net, Node *x, Node *time, Node *cond);
+
+/* The same with the picture's features apart: they are the same for every frame and every step, so their part of the first
+ * convolution is made once. z [B, H, W, channels - 3] -> [B, 1, H, W, dim]. */
+Node *flow_unet_picture(Graph *g, const FlowUnet *net, Node *z);
+typedef struct FlowStep {
+    Node *x;       /* [B, T, H, W, 3]: noisy flow */
+    Node *picture; /* of flow_unet_picture */
+    Node *time, *cond;
+    Node *frames;  /* F [B, T, frame_cond], NULL without */
+    Node *keep;    /* F [B, 1]: 1 = with music, 0 = without (the null vector; frames 0); NULL: with */
+} FlowStep;
+Node *flow_unet_step(Graph *g, const FlowUnet *net, const FlowStep *s);
+/* The same with x [B, T, H, W, channels] as one input; s->x and s->picture are not used. */
+Node *flow_unet_whole(Graph *g, const FlowUnet *net, Node *x, const FlowStep *s);
+/* Weights of the frame numbers start at 0: a network in paper mode goes on unchanged (spec 11.2). */
+void flow_unet_fill(const FlowUnet *net);
+/* Takes the weights of a network of the same sizes in paper mode from a file. */
+bool flow_unet_take_paper(FlowUnet *net, const char *path, Err *e);
 
 /* ---- the latent flow auto-encoder, LFAE (spec 2.1 to 2.6) ------------------------------------------------------------
  * Pictures [B, H, W, 3] in 0..1; maps at 1/step of their side. `train`: batch norms use the batch's statistics. Networks are

@@ -4,6 +4,7 @@
  * pictures [B, C, H, W], sampling grids [B, h, w, 2].
  */
 #include "models/dabfusion/dabfusion.h"
+#include "models/dabfusion/lfae_nets.h"
 
 /* ---- flow U-Net: file prefix "denoise_fn." ------------------------------------------------------------------------- */
 
@@ -116,5 +117,5 @@ static const NetClass generator_class = {
     .inputs = generator_inputs, .n_inputs = ARRAY_LEN(generator_inputs), .create = generator_create,
     .destroy = generator_destroy, .build = generator_build, .typical = generator_typical};
 
-static const NetClass *const rows[] = {&unet_class, &generator_class};
+static const NetClass *const rows[] = {&unet_class, &generator_class, &region_predictor_class, &bg_predictor_class, &pixelwise_flow_class, &lfae_class};
 const NetList dabfusion_nets = {rows, ARRAY_LEN(rows)};

@@ -38,6 +38,7 @@ typedef struct Level {
 
 struct FlowUnet {
     FlowUnetConfig c;
+    ParamSet *ps;
     Arena *arena;
     Param *null_cond, *bias_table;
     Conv init;
@@ -147,8 +148,9 @@ FlowUnet *flow_unet_create(ParamSet *ps, const char *prefix, const FlowUnetConfi
 {
     FlowUnet *net = mem_zero(sizeof *net);
     net->c = *c;
+    net->ps = ps;
     net->arena = arena_create();
-    int64_t w[MAX_LEVELS + 1] = {c->dim}, dim = c->dim, film = 4 * dim + c->cond;
+    int64_t w[MAX_LEVELS + 1] = {c->dim}, dim = c->dim, film = 4 * dim + c->cond + c->frame_cond;
     for (int i = 0; i < c->levels; i++)
         w[i + 1] = dim * c->mults[i];
     int64_t top = w[c->levels];
@@ -181,6 +183,48 @@ void flow_unet_destroy(FlowUnet *net)
     mem_free(net);
 }
 
+/* ---- frame numbers: the last columns of every block's linear layer ------------------------------------------------------ */
+
+static bool is_film(const Param *p)
+{
+    return text_ends_with(p->name, ".mlp.1.weight");
+}
+
+void flow_unet_fill(const FlowUnet *net)
+{
+    int64_t extra = net->c.frame_cond;
+    for (int i = 0; extra && i < params_count(net->ps); i++) {
+        Param *p = params_at(net->ps, i);
+        float *w = p->value.data;
+        int64_t rows = p->value.shape.d[0], wide = is_film(p) ? p->value.shape.d[1] : 0;
+        for (int64_t r = 0; wide && r < rows; r++)
+            memset(w + r * wide + wide - extra, 0, (size_t)extra * sizeof *w);
+    }
+}
+
+static void take_rows(Param *to, const Param *from)
+{
+    int64_t rows = to->value.shape.d[0], wide = shape_count(to->value.shape) / rows, narrow = shape_count(from->value.shape) / rows;
+    for (int64_t r = 0; r < rows; r++)
+        memcpy((float *)to->value.data + r * wide, (const float *)from->value.data + r * narrow, (size_t)narrow * sizeof(float));
+}
+
+bool flow_unet_take_paper(FlowUnet *net, const char *path, Err *e)
+{
+    FlowUnetConfig c = net->c;
+    c.frame_cond = 0;
+    ParamSet *ps = params_create();
+    FlowUnet *paper = flow_unet_create(ps, "", &c);
+    SafeTensors *st = safetensors_open(path, e);
+    bool ok = st && (params_load(ps, st, "", false, e) || err_context(e, "%s", path));
+    for (int i = 0; ok && i < params_count(ps); i++)
+        take_rows(params_at(net->ps, i), params_at(ps, i));
+    safetensors_close(st);
+    flow_unet_destroy(paper);
+    params_destroy(ps);
+    return ok;
+}
+
 /* ---- forward ------------------------------------------------------------------------------------------------------------ */
 
 /* What every temporal attention of one graph shares. */
@@ -188,7 +232,7 @@ typedef struct Shared {
     const FlowUnet *net;
     Node *bias;          /* F [heads, T, T] */
     const float *angles; /* F [T, head_dim / 2] */
-    Node *film;          /* SiLU of [time, cond], [B, 4*dim + C] */
+    Node *film;          /* SiLU of [time, cond], [B, 4*dim + C], or with frame numbers [B, T, 4*dim + C + F] */
 } Shared;
 
 /* T5's bucket of a distance n = query - key: half the buckets for each sign, logarithmic beyond a quarter. */
@@ -256,25 +300,39 @@ static Node *attend_space(Graph *g, const Shared *s, const Attn *a, Node *x, boo
     return op_add(g, op_reshape(g, y, node_shape(x)), x);
 }
 
+/* The first half of a block: scale and shift follow the norm. A frame's own scale and shift do not fit into the norm, whose
+ * statistics are those of all frames. */
+static Node *first_half(Graph *g, const Shared *s, const Block *b, Node *x)
+{
+    x = nn_conv(g, &b->conv1, x);
+    if (!b->film.weight)
+        return nn_norm(g, &b->norm1, x, ACT_SILU);
+    Node *m = nn_linear(g, &b->film, s->film);
+    int last = node_shape(m).n - 1;
+    Node *scale = op_slice(g, m, last, 0, b->out), *shift = op_slice(g, m, last, b->out, b->out);
+    if (last == 1)
+        return nn_norm_mod(g, &b->norm1, x, scale, shift, ACT_SILU);
+    Shape frame = SHAPE(node_dim(x, 0), node_dim(x, 1), 1, 1, b->out);
+    Node *y = op_mul(g, nn_norm(g, &b->norm1, x, ACT_NONE), op_affine(g, op_reshape(g, scale, frame), 1, 1));
+    return op_act(g, ACT_SILU, op_add(g, y, op_reshape(g, shift, frame)));
+}
+
 static Node *block_run(Graph *g, const Shared *s, const Block *b, Node *x)
 {
-    Node *scale = NULL, *shift = NULL;
-    if (b->film.weight) {
-        Node *m = nn_linear(g, &b->film, s->film);
-        scale = op_slice(g, m, 1, 0, b->out);
-        shift = op_slice(g, m, 1, b->out, b->out);
-    }
-    Node *y = nn_norm_mod(g, &b->norm1, nn_conv(g, &b->conv1, x), scale, shift, ACT_SILU);
+    Node *y = first_half(g, s, b, x);
     y = nn_norm(g, &b->norm2, nn_conv(g, &b->conv2, y), ACT_SILU);
     return op_add(g, y, b->skip.weight ? nn_conv(g, &b->skip, x) : x);
 }
 
 static Node *level_run(Graph *g, const Shared *s, const Level *l, Node *x)
 {
+    if (s->net->c.recompute)
+        graph_checkpoint_begin(g);
     x = block_run(g, s, &l->a, x);
     x = block_run(g, s, &l->b, x);
     x = attend_space(g, s, &l->space, x, true);
-    return attend_time(g, s, &l->time, x);
+    x = attend_time(g, s, &l->time, x);
+    return s->net->c.recompute ? graph_checkpoint_end(g, x) : x;
 }
 
 static Node *upsample(Graph *g, const Conv *c, Node *x)
@@ -286,9 +344,34 @@ static Node *upsample(Graph *g, const Conv *c, Node *x)
     return nn_conv(g, c, x);
 }
 
-/* Sinusoid of the noise level [sin | cos], two linear layers; then the music beside it. */
-static Node *conditioning(Graph *g, const FlowUnet *net, Node *time, Node *cond)
+/* The null vector where the music is left out. */
+static Node *kept_music(Graph *g, const FlowUnet *net, const FlowStep *s)
 {
+    Node *cond = op_cast(g, s->cond, graph_type(g));
+    if (!s->keep)
+        return cond;
+    Node *keep = op_cast(g, s->keep, graph_type(g)), *kept = op_mul(g, cond, keep);
+    if (!net->null_cond)
+        return kept;
+    Node *null = op_cast(g, graph_param(g, net->null_cond), graph_type(g));
+    return op_add(g, kept, op_mul(g, null, op_affine(g, keep, -1, 1)));
+}
+
+/* [B, n] for every frame, the frame's own numbers behind it: [B, T, n + F]. */
+static Node *with_frames(Graph *g, Node *emb, const FlowStep *s)
+{
+    int64_t B = node_dim(s->frames, 0), T = node_dim(s->frames, 1);
+    Node *own = op_cast(g, s->frames, graph_type(g));
+    if (s->keep)
+        own = op_mul(g, own, op_reshape(g, op_cast(g, s->keep, graph_type(g)), SHAPE(B, 1, 1)));
+    emb = op_repeat(g, op_reshape(g, emb, SHAPE(B, 1, node_dim(emb, 1))), 1, T);
+    return op_concat(g, (Node *[]){emb, own}, 2, 2);
+}
+
+/* Sinusoid of the noise level [sin | cos], two linear layers; then the music beside it, then the frame's numbers. */
+static Node *conditioning(Graph *g, const FlowUnet *net, const FlowStep *s)
+{
+    Node *time = s->time;
     int64_t half = net->c.dim / 2, B = node_dim(time, 0);
     float *f = arena_alloc(net->arena, (size_t)half * sizeof *f);
     for (int64_t i = 0; i < half; i++)
@@ -298,18 +381,21 @@ static Node *conditioning(Graph *g, const FlowUnet *net, Node *time, Node *cond)
     Node *emb = op_concat(g, (Node *[]){op_act(g, ACT_SIN, angle), op_act(g, ACT_COS, angle)}, 2, 1);
     emb = op_act(g, ACT_GELU_ERF, nn_linear(g, &net->time1, op_cast(g, emb, graph_type(g))));
     emb = nn_linear(g, &net->time2, emb);
-    return op_act(g, ACT_SILU, op_concat(g, (Node *[]){emb, op_cast(g, cond, graph_type(g))}, 2, 1));
+    emb = op_concat(g, (Node *[]){emb, kept_music(g, net, s)}, 2, 1);
+    return op_act(g, ACT_SILU, net->c.frame_cond ? with_frames(g, emb, s) : emb);
 }
 
-Node *flow_unet(Graph *g, const FlowUnet *net, Node *x, Node *time, Node *cond)
+/* x [B, T, H, W, dim]: the first convolution's output. */
+static Node *body(Graph *g, const FlowUnet *net, Node *x, const FlowStep *step)
 {
     int n = net->c.levels;
     int64_t frames = node_dim(x, 1);
+    if (net->c.frame_cond && node_dim(step->frames, 2) != net->c.frame_cond)
+        return graph_fail(g, "flow U-Net: %lld numbers a frame are needed", (long long)net->c.frame_cond);
     Shared s = {.net = net, .bias = time_bias(g, net, frames), .angles = rotary_angles(net, frames)};
-    s.film = conditioning(g, net, time, cond);
+    s.film = conditioning(g, net, step);
 
     Node *skip[MAX_LEVELS];
-    x = nn_conv(g, &net->init, x);
     Node *r = x;
     x = attend_time(g, &s, &net->init_time, x);
     for (int i = 0; i < n; i++) {
@@ -339,4 +425,35 @@ Node *flow_unet(Graph *g, const FlowUnet *net, Node *x, Node *time, Node *cond)
     Node *occlusion = nn_conv(g, &net->occlusion_out, block_run(g, &s, &net->occlusion_block, x));
     graph_pop(g);
     return op_concat(g, (Node *[]){flow, occlusion}, 2, 4);
+}
+
+Node *flow_unet_whole(Graph *g, const FlowUnet *net, Node *x, const FlowStep *s)
+{
+    return body(g, net, nn_conv(g, &net->init, x), s);
+}
+
+Node *flow_unet(Graph *g, const FlowUnet *net, Node *x, Node *time, Node *cond)
+{
+    return flow_unet_whole(g, net, x, &(FlowStep){.time = time, .cond = cond});
+}
+
+/* The first convolution's weight for channels from .. from + count of its input. */
+static Node *init_part(Graph *g, const FlowUnet *net, int64_t from, int64_t count)
+{
+    return op_slice(g, graph_param(g, net->init.weight), 1, from, count);
+}
+
+enum { NOISY = 3 }; /* channels of the noisy flow, before those of the picture */
+
+Node *flow_unet_picture(Graph *g, const FlowUnet *net, Node *z)
+{
+    int64_t count = net->c.channels - NOISY;
+    Node *x = op_reshape(g, z, SHAPE(node_dim(z, 0), 1, node_dim(z, 1), node_dim(z, 2), node_dim(z, 3)));
+    return op_conv_node(g, x, init_part(g, net, NOISY, count), NULL, net->init.o);
+}
+
+Node *flow_unet_step(Graph *g, const FlowUnet *net, const FlowStep *s)
+{
+    Node *own = op_conv_node(g, s->x, init_part(g, net, 0, NOISY), graph_param(g, net->init.bias), net->init.o);
+    return body(g, net, op_add(g, own, s->picture), s);
 }

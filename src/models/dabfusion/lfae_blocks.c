@@ -101,7 +101,7 @@ void anti_alias_init(AntiAlias *a, ParamSet *ps, const char *name, int64_t chann
 
 void anti_alias_fill(const AntiAlias *a)
 {
-    if (!a->kernel)
+    if (!a->kernel || !a->kernel->value.data) /* planned without weights */
         return;
     int64_t cells = (int64_t)anti_alias_side(a->step) * anti_alias_side(a->step);
     float *w = a->kernel->value.data;

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by demo.sh and test.sh: installs what is missing from the distribution's packages and builds into build/.
 
-packages_build="gcc libc6-dev meson ninja-build pkg-config libdnnl-dev libavcodec-dev libavformat-dev libavutil-dev libswscale-dev
- libswresample-dev libkissfft-dev libsoxr-dev libcjson-dev libcairo2-dev libxxhash-dev libcmocka-dev"
+packages_build="gcc g++ libc6-dev meson ninja-build pkg-config libdnnl-dev libavcodec-dev libavformat-dev libavutil-dev libswscale-dev
+ libswresample-dev libkissfft-dev libsoxr-dev libcjson-dev libcairo2-dev libxxhash-dev libsentencepiece-dev
+ libutf8proc-dev libcmocka-dev"
 
 say() { printf '\033[1m%s\033[0m\n' "$*"; }
 die() { printf '%s\n' "$*" >&2; exit 1; }
@@ -27,7 +28,7 @@ install_packages() {
 }
 
 check_tools() {
-    for t in cc meson ninja pkg-config; do
+    for t in cc c++ meson ninja pkg-config; do
         command -v $t >/dev/null || die "'$t' is missing, and this is not a Debian-like system: install what docs/ARCHITECTURE.md lists, then run this again."
     done
 }

@@ -31,6 +31,7 @@ typedef struct Library { const char *prefix, *only_in; } Library;
 static const Library libraries[] = {
     {"libav", "media"}, {"libsw", "media"}, {"cairo", "media"}, {"dnnl", "backend/cpu"}, {"oneapi", "backend/cpu"},
     {"cuda", "backend/cuda"}, {"kiss_fft", "audio"}, {"kissfft", "audio"}, {"soxr", "audio"}, {"xxhash", "base"},
+    {"sentencepiece", "text"}, {"utf8proc", "text"},
 };
 
 static int mistakes;

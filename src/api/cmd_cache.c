@@ -16,14 +16,15 @@ typedef struct CacheOptions {
 
 static const Option rows[] = {
     {"clear", 0, OPT_BOOL, offsetof(CacheOptions, clear), 0, 0, NULL, NULL, NULL, "remove all of it"},
-    {"limit", 0, OPT_TEXT, offsetof(CacheOptions, limit), 0, 0, NULL, NULL, "SIZE", "from now on keep at most SIZE (500MB, 2GB; 0: nothing); what was used longest ago goes first"},
+    {"limit", 0, OPT_TEXT, offsetof(CacheOptions, limit), 0, 0, NULL, NULL, "SIZE",
+        "from now on keep at most SIZE (500MB, 2GB; 0: nothing); what was used longest ago goes first"},
 };
 
 /* "500MB", "2GB", "1.5 GB", "0", bytes without a unit; 1 kB = 1000. */
 static bool parse_size(const char *text, int64_t *bytes, Err *e)
 {
-    static const struct { const char *unit; double factor; } units[] = {
-        {"", 1}, {"b", 1}, {"k", 1e3}, {"kb", 1e3}, {"m", 1e6}, {"mb", 1e6}, {"g", 1e9}, {"gb", 1e9}, {"t", 1e12}, {"tb", 1e12}};
+    static const struct { const char *unit; double factor; } units[] = {{"", 1}, {"b", 1}, {"k", 1e3}, {"kb", 1e3},
+        {"m", 1e6}, {"mb", 1e6}, {"g", 1e9}, {"gb", 1e9}, {"t", 1e12}, {"tb", 1e12}};
     char *unit;
     double value = strtod(text, &unit);
     bool number = unit != text && value >= 0;
@@ -101,8 +102,16 @@ static bool run(jig_job *job, void *options, Err *e)
 }
 
 const Command command_cache = {
-    .name = "cache", .arguments = "", .summary = "show and clear what is kept between runs",
-    .details = "Beats and features of songs are computed once and kept, so that the next run on the same song starts at once. They lie in\n"
-               "$JIG_CACHE, else $XDG_CACHE_HOME/jig, else ~/.cache/jig, and may be removed at any time. JIG_CACHE=off keeps nothing.",
-    .min_arguments = 0, .max_arguments = 0, .rows = rows, .n_rows = ARRAY_LEN(rows), .options_size = sizeof(CacheOptions), .run = run,
+    .name = "cache",
+    .arguments = "",
+    .summary = "show and clear what is kept between runs",
+    .details = "Beats and features of songs are computed once and kept, so that the next run on the same song\n"
+               "starts at once. They lie in $JIG_CACHE, else $XDG_CACHE_HOME/jig, else ~/.cache/jig, and may be\n"
+               "removed at any time. JIG_CACHE=off keeps nothing.",
+    .min_arguments = 0,
+    .max_arguments = 0,
+    .rows = rows,
+    .n_rows = ARRAY_LEN(rows),
+    .options_size = sizeof(CacheOptions),
+    .run = run,
 };

@@ -45,8 +45,8 @@ bool audio_resample_librosa(const float *x, int64_t n, double from, double to, f
 /* What torchaudio.functional.resample gives, samples first .. first+count-1 of audio_sinc_length(n, from, to), zeros
  * outside. x: every stride-th value (stride 2: the first channel of stereo). */
 int64_t audio_sinc_length(int64_t n, int from, int to); /* ceil(n * to / from) */
-bool audio_sinc_resample(const float *x, int stride, int64_t n, int from, int to, int64_t first, int64_t count, float *out,
-    Err *e);
+bool audio_sinc_resample(const float *x, int stride, int64_t n, int from, int to, int64_t first, int64_t count,
+    float *out, Err *e);
 
 /* ---- mel bands (mel.c) ---------------------------------------------------------------------------------------------
  * Triangles between bands+2 points equally spaced in mel from lo to hi.
@@ -68,8 +68,8 @@ void audio_mel_apply(const AudioMel *m, const float *power, float *out); /* [n_f
 void audio_mel_spectrogram(const AudioMel *m, int hop, AudioPad pad, const float *x, int64_t n, float *out);
 
 /* ---- librosa's features (onset_strength.c, librosa_beat.c, mfcc.c, chroma.c) ----------------------------------------
- * librosa 0.11 with its defaults: STFT 2048 / 512, zero padding, T = 1 + n/512 frames. Inputs of models trained on them;
- * equal within the tolerances of tests/audio/test_features.c. Samples are finite. */
+ * librosa 0.11 with its defaults: STFT 2048 / 512, zero padding, T = 1 + n/512 frames. Inputs of models trained on
+ * them; equal within the tolerances of tests/audio/test_features.c. Samples are finite. */
 enum { LIBROSA_FFT = 2048, LIBROSA_HOP = 512, LIBROSA_MELS = 128, AUDIO_PITCHES = 12 };
 
 /* In place: 10 log10(max(v, 1e-10)), and with range > 0 no less than the largest minus range (power_to_db, top_db). */
@@ -87,7 +87,8 @@ int64_t audio_onset_peaks(const float *strength, int64_t n, double rate, int64_t
 double audio_librosa_tempo(const float *strength, int64_t n, double rate, double start_bpm);
 /* beat_track from the median strength: frames of beats, rising (frame / rate * 512 seconds); room for n. Returns their
  * number. Without any strength none, and tempo 0. */
-int64_t audio_librosa_beats(const float *strength, int64_t n, double rate, double start_bpm, double *tempo, int64_t *frames);
+int64_t audio_librosa_beats(const float *strength, int64_t n, double rate, double start_bpm, double *tempo,
+    int64_t *frames);
 /* mfcc from the mel: orthonormal DCT-II over bands. out: [T, coefficients], coefficients 1..128 */
 void audio_librosa_mfcc(const float *db, int64_t frames, int coefficients, float *out);
 /* filters.chroma(sr=rate, n_fft=2048, tuning=0): [12, 1025], row 0 = C */
@@ -102,8 +103,8 @@ void audio_chroma_to_cens(float *chroma, int64_t frames);
 void audio_beat_flags(const double *beats, int n, double start, double fps, int frames, float *flags);
 
 /* ---- what each system hears (dance_features.c, clap_input.c, wav2clip_input.c, wav2vec2_input.c, log_mel.c) --------
- * MuseDance (its specification, section 3.1): 35 numbers a frame, 30 frames a second. *rows [*frames, 35] is the caller's
- * (mem_free). start_bpm 10..1000, 120 when the tempo is not known. */
+ * MuseDance (its specification, section 3.1): 35 numbers a frame, 30 frames a second. *rows [*frames, 35] is the
+ * caller's (mem_free). start_bpm 10..1000, 120 when the tempo is not known. */
 enum {
     DANCE_RATE = 15360,
     DANCE_MFCCS = 20,
@@ -114,7 +115,8 @@ enum {
     DANCE_BEAT_MARK = 34, /* 1 where librosa's beat_track says so, or an own grid */
     DANCE_COLUMNS = 35
 };
-bool audio_dance_features(const float *x, int64_t n, double rate, double start_bpm, float **rows, int64_t *frames, Err *e);
+bool audio_dance_features(const float *x, int64_t n, double rate, double start_bpm, float **rows, int64_t *frames,
+    Err *e);
 /* Row of any table [frames, width] at a position between frames: linear, the ends held (MuseDance, section 3.2). */
 void audio_rows_at(const float *rows, int64_t frames, int width, double position, float *out);
 
@@ -139,13 +141,13 @@ void audio_log_mel(const AudioFrontEnd *f, const float *x, int64_t n, float *out
 enum { AUDIO_CLAP_RATE = 48000, AUDIO_CLAP_SAMPLES = 480000, AUDIO_CLAP_FRAMES = 1001, AUDIO_CLAP_BANDS = 64 };
 void audio_int16_steps(float *x, int64_t n); /* LAION's own loader rounds samples so first; transformers' does not */
 void audio_clap_window(const float *x, int64_t n, float *out); /* [480000] */
-void audio_clap_input(const float *x, int64_t n, float *out);  /* [1001, 64] of the window: checkpoints without fusion */
-/* Checkpoints with fusion: [4, 1001, 64] = the whole shrunk, then a piece of each third; *longer: more than ten seconds,
- * else four times the window. */
+void audio_clap_input(const float *x, int64_t n, float *out);  /* [1001, 64] of it: checkpoints without fusion */
+/* Checkpoints with fusion: [4, 1001, 64] = the whole shrunk, then a piece of each third; *longer: more than ten
+ * seconds, else four times the window. */
 bool audio_clap_fusion_input(const float *x, int64_t n, float *out, bool *longer, Err *e);
 
-/* Wav2CLIP: any length at 16 kHz. T = 1 + n/353. The network gets ln(power + 1e-7) with mean 0 and (unbiased) deviation 1
- * over the clip. Both [257, T]. */
+/* Wav2CLIP: any length at 16 kHz. T = 1 + n/353. The network gets ln(power + 1e-7) with mean 0 and (unbiased) deviation
+ * 1 over the clip. Both [257, T]. */
 enum { AUDIO_WAV2CLIP_RATE = 16000, AUDIO_WAV2CLIP_HOP = 353, AUDIO_WAV2CLIP_BINS = 257 };
 int64_t audio_wav2clip_frames(int64_t n);
 void audio_wav2clip_spectrogram(const float *x, int64_t n, float *out);
@@ -160,8 +162,8 @@ int64_t audio_wav2vec2_frames(int64_t n); /* of its output: floor((n - 400) / 32
 /* MusicInfuser: the window for F video frames, first channel, by torchaudio's resampler, silence after the song's end,
  * normalised. out: [audio_musicinfuser_samples(F)], start in seconds within the song. */
 int64_t audio_musicinfuser_samples(int frames); /* ceil(16000 (F/30 + 0.09)) */
-bool audio_musicinfuser_input(const float *samples, int channels, int64_t n, int rate, double start, int frames, float *out,
-    Err *e);
+bool audio_musicinfuser_input(const float *samples, int channels, int64_t n, int rate, double start, int frames,
+    float *out, Err *e);
 /* Which of `from` frames stands for frame i of `to`: floor(i from / to) (section 3.3). */
 int64_t audio_nearest_frame(int64_t i, int64_t from, int64_t to);
 
@@ -312,6 +314,7 @@ void audio_song_features_finish(SongFeatures *f);
 /* ---- kept between runs (song_cache.c) ------------------------------------------------------------------------------
  * The same results, bit for bit, read from the cache (base.h) where this program has computed them before. */
 bool audio_track_beats_cached(BeatGrid *g, const float *x, int64_t n, double rate, const Progress *p, Err *e);
-bool audio_song_features_cached(SongFeatures *f, const float *x, int64_t n, double rate, const BeatGrid *g, double fps, Err *e);
+bool audio_song_features_cached(SongFeatures *f, const float *x, int64_t n, double rate, const BeatGrid *g, double fps,
+    Err *e);
 
 #endif

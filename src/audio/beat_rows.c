@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Beats as models are told of them, one row a video frame: DabFusion's binary flags (its specification, sections 1.1 row
- * 3 and 3.5) and MuseDance's six numbers (its specification, section 3.3). Both take any beats: a file's, our tracker's
- * or librosa's.
+ * Beats as models are told of them, one row a video frame: DabFusion's binary flags (its specification, sections 1.1
+ * row 3 and 3.5) and MuseDance's six numbers (its specification, section 3.3). Both take any beats: a file's, our
+ * tracker's or librosa's.
  */
 #include "audio/audio.h"
 
@@ -33,8 +33,8 @@ static int interval(const double *t, int n, double when)
     return low;
 }
 
-/* A pulse of `width` seconds at the nearest of the times and, in between, sine and cosine of the phase. Before the first
- * and after the last the first and last interval go on. */
+/* A pulse of `width` seconds at the nearest of the times and, in between, sine and cosine of the phase. Before the
+ * first and after the last the first and last interval go on. */
 static void add_pulse_and_phase(const double *t, int n, double when, double width, float *pulse, float *phase)
 {
     int i = interval(t, n, when);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Chroma: how much of each pitch class C, C#, ... B there is. From the short-time spectrum with tuning 0
- * (librosa.feature.chroma_stft with tuning=0, norm=None; the bank is librosa.filters.chroma), and its smoothed form CENS
- * (Mueller and Ewert 2011) from that, as the MuseDance specification, section 3.1, decides: librosa's own chroma_cens
- * would take a constant-Q transform. Layout: [T, 12] with the pitch classes contiguous.
+ * (librosa.feature.chroma_stft with tuning=0, norm=None; the bank is librosa.filters.chroma), and its smoothed form
+ * CENS (Mueller and Ewert 2011) from that, as the MuseDance specification, section 3.1, decides: librosa's own
+ * chroma_cens would take a constant-Q transform. Layout: [T, 12] with the pitch classes contiguous.
  */
 #include "audio/audio.h"
 

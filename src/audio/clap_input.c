@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What CLAP's audio tower hears (DabFusion specification, section 3.2): ten seconds at 48 kHz as log-mel, made from a clip
- * of any length. Shorter clips are repeated whole and then filled with silence ("repeatpad"). Longer ones are cut: where
- * the published code draws a random place, the middle is taken here, so that the same song always sounds the same.
- * With fusion a longer clip gives four pictures: the whole, shrunk to the length of one, and one from each third.
+ * What CLAP's audio tower hears (DabFusion specification, section 3.2): ten seconds at 48 kHz as log-mel, made from a
+ * clip of any length. Shorter clips are repeated whole and then filled with silence ("repeatpad"). Longer ones are cut:
+ * where the published code draws a random place, the middle is taken here, so that the same song always sounds the
+ * same. With fusion a longer clip gives four pictures: the whole, shrunk to the length of one, and one from each third.
  * Layout: [AUDIO_CLAP_FRAMES, 64], with fusion [4, AUDIO_CLAP_FRAMES, 64].
  */
 #include "audio/audio.h"

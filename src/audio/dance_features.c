@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The 35 music features of MuseDance (its specification, section 3.1; the line of FACT and EDGE) at exactly 30 frames a
- * second: the song at 15,360 Hz in hops of 512, and reading such rows between frames (section 3.2). Not standardised: the
- * mean and deviation of the training set lie in the model's weights.
+ * second: the song at 15,360 Hz in hops of 512, and reading such rows between frames (section 3.2). Not standardised:
+ * the mean and deviation of the training set lie in the model's weights.
  */
 #include "audio/audio.h"
 
@@ -23,7 +23,8 @@ static void put(float *rows, int column, const float *v, int64_t frames, int wid
 }
 
 /* part: room for [T, DANCE_MFCCS]; events: [T] */
-static void fill(float *rows, int64_t frames, const float *x, int64_t n, double start_bpm, float *mel, float *part, int64_t *events)
+static void fill(
+    float *rows, int64_t frames, const float *x, int64_t n, double start_bpm, float *mel, float *part, int64_t *events)
 {
     double tempo;
     memset(rows, 0, (size_t)frames * DANCE_COLUMNS * sizeof(float));
@@ -40,7 +41,8 @@ static void fill(float *rows, int64_t frames, const float *x, int64_t n, double 
     put(rows, DANCE_CHROMA, part, frames, AUDIO_PITCHES);
 }
 
-bool audio_dance_features(const float *x, int64_t n, double rate, double start_bpm, float **rows, int64_t *frames, Err *e)
+bool audio_dance_features(
+    const float *x, int64_t n, double rate, double start_bpm, float **rows, int64_t *frames, Err *e)
 {
     *rows = NULL;
     *frames = 0;
@@ -53,7 +55,8 @@ bool audio_dance_features(const float *x, int64_t n, double rate, double start_b
     if (!audio_resample_librosa(x, n, rate, DANCE_RATE, &y, &m, e))
         return false;
     int64_t t = audio_stft_frames(m, LIBROSA_HOP);
-    float *out = mem_try((size_t)t * DANCE_COLUMNS * sizeof(float)), *mel = mem_try((size_t)t * LIBROSA_MELS * sizeof(float));
+    float *out = mem_try((size_t)t * DANCE_COLUMNS * sizeof(float)),
+          *mel = mem_try((size_t)t * LIBROSA_MELS * sizeof(float));
     float *part = mem_try((size_t)t * DANCE_MFCCS * sizeof(float));
     int64_t *events = mem_try((size_t)t * sizeof(int64_t));
     bool ok = out && mel && part && events;

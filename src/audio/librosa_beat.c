@@ -171,7 +171,8 @@ static void trim(Search *s)
         if (s->beat[t])
             own[n++] = s->local[t];
     for (int64_t i = 0; i < n + 2; i++) { /* librosa's slice keeps two values beyond the last beat */
-        double before = i >= 1 && i <= n ? own[i - 1] : 0, here = i < n ? own[i] : 0, after = i + 1 < n ? own[i + 1] : 0;
+        double before = i >= 1 && i <= n ? own[i - 1] : 0, here = i < n ? own[i] : 0,
+               after = i + 1 < n ? own[i + 1] : 0;
         double v = 0.5 * before + here + 0.5 * after;
         squares += v * v;
     }
@@ -183,7 +184,8 @@ static void trim(Search *s)
         s->beat[t] = false;
 }
 
-int64_t audio_librosa_beats(const float *strength, int64_t n, double rate, double start_bpm, double *tempo, int64_t *frames)
+int64_t audio_librosa_beats(
+    const float *strength, int64_t n, double rate, double start_bpm, double *tempo, int64_t *frames)
 {
     bool any = false;
     for (int64_t t = 0; t < n; t++)

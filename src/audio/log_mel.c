@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Log-mel front ends of the music encoders, one table row each: CLAP without and with fusion (DabFusion specification,
- * section 3.2; transformers' ClapFeatureExtractor), MusicFM-25Hz and Beat This (MuseDance specification, sections 3.1 and
- * 3.3; torchaudio's MelSpectrogram). All are centred with the song mirrored at its ends. Layout: [T, bands].
+ * section 3.2; transformers' ClapFeatureExtractor), MusicFM-25Hz and Beat This (MuseDance specification, sections 3.1
+ * and 3.3; torchaudio's MelSpectrogram). All are centred with the song mirrored at its ends. Layout: [T, bands].
  */
 #include "audio/audio.h"
 
 #include <math.h>
 
 const AudioFrontEnd audio_clap_mel = {48000, 1024, 480, 64, 50, 14000, AUDIO_MEL_SLANEY, true, false, 1, AUDIO_LOG_DB};
-const AudioFrontEnd audio_clap_fusion_mel = {48000, 1024, 480, 64, 50, 14000, AUDIO_MEL_HTK, false, false, 1, AUDIO_LOG_DB};
+const AudioFrontEnd audio_clap_fusion_mel = {
+    48000, 1024, 480, 64, 50, 14000, AUDIO_MEL_HTK, false, false, 1, AUDIO_LOG_DB};
 const AudioFrontEnd audio_musicfm_mel = {24000, 2048, 240, 128, 0, 12000, AUDIO_MEL_HTK, false, false, 1, AUDIO_LOG_DB};
 /* the spectrum is divided by the root of the window's length, 32 */
-const AudioFrontEnd audio_beat_this_mel = {22050, 1024, 441, 128, 30, 11000, AUDIO_MEL_SLANEY, false, true, 1000.0f / 32, AUDIO_LOG_1P};
+const AudioFrontEnd audio_beat_this_mel = {
+    22050, 1024, 441, 128, 30, 11000, AUDIO_MEL_SLANEY, false, true, 1000.0f / 32, AUDIO_LOG_1P};
 
 typedef struct Job {
     const AudioFrontEnd *f;

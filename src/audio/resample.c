@@ -41,7 +41,8 @@ static bool check_rates(int64_t n, double from, double to, Err *e)
     return true;
 }
 
-static bool resample(const float *x, int64_t n, double from, double to, bool whole_last, float **out, int64_t *n_out, Err *e)
+static bool resample(
+    const float *x, int64_t n, double from, double to, bool whole_last, float **out, int64_t *n_out, Err *e)
 {
     *out = NULL;
     *n_out = 0;

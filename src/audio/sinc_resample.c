@@ -28,18 +28,22 @@ int64_t audio_sinc_length(int64_t n, int from, int to)
     return (n * to + from - 1) / from;
 }
 
-bool audio_sinc_resample(const float *x, int stride, int64_t n, int from, int to, int64_t first, int64_t count, float *out,
-    Err *e)
+bool audio_sinc_resample(
+    const float *x, int stride, int64_t n, int from, int to, int64_t first, int64_t count, float *out, Err *e)
 {
     if (from < 1000 || from > 768000 || to < 1000 || to > 768000)
         return err_set(e, "sample rate %d to %d Hz: both must lie between 1000 and 768000", from, to);
-    int64_t shared = common_divisor(from, to), o = from / shared, p = to / shared, whole = audio_sinc_length(n, from, to);
+    int64_t shared = common_divisor(from, to), o = from / shared, p = to / shared,
+            whole = audio_sinc_length(n, from, to);
     double cut = (double)MIN(o, p) * 0.99;
     int64_t wide = (int64_t)ceil(6 * (double)o / cut), taps = 2 * wide + o;
     size_t bytes;
-    float *filter = mem_product(&bytes, 3, (size_t)p, (size_t)taps, sizeof(float)) && bytes < (size_t)1 << 30 && o != p ? mem_try(bytes) : NULL;
+    float *filter = mem_product(&bytes, 3, (size_t)p, (size_t)taps, sizeof(float)) && bytes < (size_t)1 << 30 && o != p
+        ? mem_try(bytes)
+        : NULL;
     if (o != p && !filter)
-        return err_set(e, "sample rates %d and %d Hz have no small common ratio (%lld to %lld)", from, to, (long long)o, (long long)p);
+        return err_set(e, "sample rates %d and %d Hz have no small common ratio (%lld to %lld)", from, to, (long long)o,
+            (long long)p);
     for (int64_t i = 0; o != p && i < p; i++)
         for (int64_t k = 0; k < taps; k++)
             filter[i * taps + k] = tap(o, p, cut, wide, i, k);

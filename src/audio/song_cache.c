@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The beat grid and the features of a song, kept between runs (base's cache): by its samples, its rate and, for features,
- * the grid and the frame rate. What comes back is what would be computed, bit for bit. An edited grid makes another key.
+ * The beat grid and the features of a song, kept between runs (base's cache): by its samples, its rate and, for
+ * features, the grid and the frame rate. What comes back is what would be computed, bit for bit. An edited grid makes
+ * another key.
  */
 #include "audio/audio.h"
 
@@ -80,7 +81,8 @@ bool audio_track_beats_cached(BeatGrid *g, const float *x, int64_t n, double rat
     return true;
 }
 
-bool audio_song_features_cached(SongFeatures *f, const float *x, int64_t n, double rate, const BeatGrid *g, double fps, Err *e)
+bool audio_song_features_cached(
+    SongFeatures *f, const float *x, int64_t n, double rate, const BeatGrid *g, double fps, Err *e)
 {
     CacheKey k = song_key("features", x, n, rate);
     cache_key_add(&k, &fps, sizeof fps);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What wav2vec 2.0 hears: samples at 16 kHz with mean 0 and deviation 1 over the window, its silence included
- * (transformers' Wav2Vec2FeatureExtractor; MusicInfuser specification, section 3.2), and MusicInfuser's window of a song
- * (section 3.1): F video frames at 30 a second and 0.09 s more, of the first channel, from a start in seconds.
+ * (transformers' Wav2Vec2FeatureExtractor; MusicInfuser specification, section 3.2), and MusicInfuser's window of a
+ * song (section 3.1): F video frames at 30 a second and 0.09 s more, of the first channel, from a start in seconds.
  */
 #include "audio/audio.h"
 
@@ -30,7 +30,8 @@ int64_t audio_musicinfuser_samples(int frames)
     return 1440 + (AUDIO_WAV2VEC2_RATE / 10 * (int64_t)frames + 2) / 3; /* ceil(16000 (F / 30 + 0.09)) */
 }
 
-bool audio_musicinfuser_input(const float *samples, int channels, int64_t n, int rate, double start, int frames, float *out, Err *e)
+bool audio_musicinfuser_input(
+    const float *samples, int channels, int64_t n, int rate, double start, int frames, float *out, Err *e)
 {
     double seconds = (double)n / rate;
     if (!(start >= 0 && start <= seconds))

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Results worth keeping between runs: a folder of files, one an entry, named by what it is and a 128-bit hash of all it
- * was made from. Several processes may read, write and clear it at once: an entry appears whole by rename, a reader that
- * has opened one may finish although it was removed, and whatever does not match its checksum counts as absent and is
- * removed. Nothing here can fail a job: a full disk or a folder that cannot be written only means that nothing is kept.
- * The folder is bounded: when a write takes it over the limit, the entries used longest ago go until nine tenths are left.
+ * was made from. Several processes may read, write and clear it at once: an entry appears whole by rename, a reader
+ * that has opened one may finish although it was removed, and whatever does not match its checksum counts as absent and
+ * is removed. Nothing here can fail a job: a full disk or a folder that cannot be written only means that nothing is
+ * kept. The folder is bounded: when a write takes it over the limit, the entries used longest ago go until nine tenths
+ * are left.
  *
- * Entry: "jigcache", u64 bytes, u128 XXH3 of the bytes seeded with the key, the bytes. The program itself is part of every
- * key, so that another build never reads what this one computed. Leaves out fsync: a torn entry fails its checksum.
+ * Entry: "jigcache", u64 bytes, u128 XXH3 of the bytes seeded with the key, the bytes. The program itself is part of
+ * every key, so that another build never reads what this one computed. Leaves out fsync: a torn entry fails its
+ * checksum.
  */
 #include "base/base.h"
 
@@ -93,7 +95,8 @@ static bool entry_path(const CacheKey *k, Text *out)
 {
     if ((!program[0] && !program[1]) || !cache_folder(out))
         return false;
-    text_add(out, "/%s-%016llx%016llx%s", k->kind, (unsigned long long)k->hash[0], (unsigned long long)k->hash[1], entry_suffix);
+    text_add(out, "/%s-%016llx%016llx%s", k->kind, (unsigned long long)k->hash[0], (unsigned long long)k->hash[1],
+        entry_suffix);
     return true;
 }
 
@@ -142,7 +145,8 @@ static int oldest_first(const void *a, const void *b)
     return (x->used > y->used) - (x->used < y->used);
 }
 
-/* Removes what was used longest ago until no more than nine tenths of the limit are there, and what dead processes left. */
+/* Removes what was used longest ago until no more than nine tenths of the limit are there, and what dead processes
+ * left. */
 static void trim(const char *folder, int64_t limit)
 {
     Arena *a = arena_create();

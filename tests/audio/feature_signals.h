@@ -70,8 +70,8 @@ static inline int64_t spread_frame(int i, int64_t frames)
 }
 
 /* Rows of got [frames, width] at the kept frames against the fixture, absolute tolerance. */
-static inline void assert_spread(const SafeTensors *st, const char *name, const char *part, const float *got, int64_t frames,
-    int width, double tolerance)
+static inline void assert_spread(const SafeTensors *st, const char *name, const char *part, const float *got,
+    int64_t frames, int width, double tolerance)
 {
     Tensor t = wanted(st, name, part);
     assert_int_equal(shape_count(t.shape), 12 * width);

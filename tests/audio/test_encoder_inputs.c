@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the encoders hear, against their own front ends (tools/fixtures/features.py: transformers, torch, librosa) and the
- * golden numbers of the specifications; beats as rows.
+ * What the encoders hear, against their own front ends (tools/fixtures/features.py: transformers, torch, librosa) and
+ * the golden numbers of the specifications; beats as rows.
  */
 #include "feature_signals.h"
 
@@ -52,7 +52,8 @@ static void clap_fusion(void **state)
         for (int p = 0; p < 4; p++)
             for (int f = 0; f < 12; f++)
                 for (int k = 0; k < 64; k++)
-                    assert_float_equal(out[p * PICTURE + spread_frame(f, 1001) * 64 + k], ((float *)t.data)[(p * 12 + f) * 64 + k], db_tolerance);
+                    assert_float_equal(out[p * PICTURE + spread_frame(f, 1001) * 64 + k],
+                        ((float *)t.data)[(p * 12 + f) * 64 + k], db_tolerance);
         free(s.x);
     }
     free(out);
@@ -79,11 +80,13 @@ static void clap_numbers_of_the_specification(void **state)
     float *x = malloc(N * sizeof(float)), *out = malloc(PICTURE * sizeof(float));
     for (int i = 0; i < N; i++) {
         double t = i / 48000.0;
-        x[i] = (float)(0.3 * sin(2 * M_PI * 440 * t) + 0.2 * sin(2 * M_PI * 97 * t) * cos(2 * M_PI * 3 * t) + 0.05 * uniform(9000, (uint64_t)i));
+        x[i] = (float)(0.3 * sin(2 * M_PI * 440 * t) + 0.2 * sin(2 * M_PI * 97 * t) * cos(2 * M_PI * 3 * t) +
+            0.05 * uniform(9000, (uint64_t)i));
     }
     audio_clap_input(x, N, out);
     check_row(out, PICTURE, (double[]){-35.0952329, 48.6262269, 9.5490236, 4.4594407, 0.4017917, -100}, 1e-3);
-    check_row(out + 500 * 64, 64, (double[]){-18.4604928, 21.2808305, 16.4391460, 10.1234140, -17.9683132, -22.6991405}, 1e-3);
+    check_row(out + 500 * 64, 64, (double[]){-18.4604928, 21.2808305, 16.4391460, 10.1234140, -17.9683132, -22.6991405},
+        1e-3);
     for (int k = 0; k < 64; k++)
         assert_float_equal(out[900 * 64 + k], -100, 1e-4);
     float steps[4] = {0.99f, -1.7f, 1e-5f, -3.2e-5f};
@@ -96,7 +99,7 @@ static void clap_numbers_of_the_specification(void **state)
     free(out);
 }
 
-/* ---- Wav2CLIP, wav2vec 2.0, other log-mels ------------------------------------------------------------------------ */
+/* ---- Wav2CLIP, wav2vec 2.0, other log-mels ---------------------------------------------------------------------- */
 
 static void two_tones(float *x, int64_t n, double rate)
 {
@@ -137,7 +140,8 @@ static void wav2clip(void **state)
     two_tones(x, 16000, 16000);
     assert_int_equal(audio_wav2clip_frames(16000), 46);
     audio_wav2clip_spectrogram(x, 16000, v);
-    check_row(v, 257 * 46, (double[]){10.55905572, 99.67932403, 197.22339897, 0.02618118, 0.00815362, 0.00029636}, 1e-4);
+    check_row(
+        v, 257 * 46, (double[]){10.55905572, 99.67932403, 197.22339897, 0.02618118, 0.00815362, 0.00029636}, 1e-4);
     /* silence is 0: the reference divides its rounding error by its rounding error there */
     memset(x, 0, sizeof x);
     audio_wav2clip_input(x, 16000, v);
@@ -155,7 +159,11 @@ static void wav2clip(void **state)
 static void wav2vec2(void **state)
 {
     SafeTensors *st = features_open();
-    static const struct { const char *name; int64_t n; double gain; } parts[] = {{"song", 4000, 1}, {"clipped", 4000, 6}, {"silent", 400, 0}};
+    static const struct {
+        const char *name;
+        int64_t n;
+        double gain;
+    } parts[] = {{"song", 4000, 1}, {"clipped", 4000, 6}, {"silent", 400, 0}};
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         Sounds s = song_of(16000, parts[i].n, 104, parts[i].gain, 9001);
         audio_wav2vec2_normalise(s.x, s.n);
@@ -191,7 +199,7 @@ static void other_log_mels(void **state)
     safetensors_close(st);
 }
 
-/* ---- resampling --------------------------------------------------------------------------------------------------- */
+/* ---- resampling ------------------------------------------------------------------------------------------------- */
 
 static void resamples_as_librosa(void **state)
 {
@@ -256,14 +264,16 @@ static void musicinfusers_window(void **state)
         assert_int_equal(audio_musicinfuser_samples(table[i].frames), table[i].samples);
         assert_int_equal(audio_wav2vec2_frames(table[i].samples), table[i].audio);
     }
-    static const int picks[13] = {0, 9, 19, 28, 38, 48, 57, 67, 76, 86, 96, 105, 115}, trained[13] = {0, 9, 19, 28, 38, 47, 57, 66, 76, 85, 95, 104, 114};
+    static const int picks[13] = {0, 9, 19, 28, 38, 48, 57, 67, 76, 86, 96, 105, 115},
+                     trained[13] = {0, 9, 19, 28, 38, 47, 57, 66, 76, 85, 95, 104, 114};
     for (int i = 0; i < 13; i++) {
         assert_int_equal(audio_nearest_frame(i, 125, 13), picks[i]);
         assert_int_equal(audio_nearest_frame(i, 124, 13), trained[i]);
     }
     /* 3 s of stereo from 1.25 s on: the end is silence */
     Sounds s = usual_song(44100, 3 * 44100);
-    float *stereo = calloc((size_t)s.n * 2, sizeof(float)), *whole = malloc(48000 * sizeof(float)), *got = malloc(40374 * sizeof(float));
+    float *stereo = calloc((size_t)s.n * 2, sizeof(float)), *whole = malloc(48000 * sizeof(float)),
+          *got = malloc(40374 * sizeof(float));
     for (int64_t i = 0; i < s.n; i++)
         stereo[2 * i] = s.x[i];
     assert_true(audio_musicinfuser_input(stereo, 2, s.n, 44100, 1.25, 73, got, NULL));
@@ -283,7 +293,7 @@ static void musicinfusers_window(void **state)
     free(s.x);
 }
 
-/* ---- beats as rows ------------------------------------------------------------------------------------------------ */
+/* ---- beats as rows ---------------------------------------------------------------------------------------------- */
 
 static void flags_of_dabfusion(void **state)
 {
@@ -331,10 +341,17 @@ static void vectors_of_musedance(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(clap_windows), cmocka_unit_test(clap_fusion), cmocka_unit_test(clap_numbers_of_the_specification),
-        cmocka_unit_test(wav2clip), cmocka_unit_test(wav2vec2), cmocka_unit_test(other_log_mels),
-        cmocka_unit_test(resamples_as_librosa), cmocka_unit_test(resamples_as_torchaudio), cmocka_unit_test(musicinfusers_window),
-        cmocka_unit_test(flags_of_dabfusion), cmocka_unit_test(vectors_of_musedance),
+        cmocka_unit_test(clap_windows),
+        cmocka_unit_test(clap_fusion),
+        cmocka_unit_test(clap_numbers_of_the_specification),
+        cmocka_unit_test(wav2clip),
+        cmocka_unit_test(wav2vec2),
+        cmocka_unit_test(other_log_mels),
+        cmocka_unit_test(resamples_as_librosa),
+        cmocka_unit_test(resamples_as_torchaudio),
+        cmocka_unit_test(musicinfusers_window),
+        cmocka_unit_test(flags_of_dabfusion),
+        cmocka_unit_test(vectors_of_musedance),
     };
     return cmocka_run_group_tests_name("audio/encoder_inputs", tests, NULL, NULL);
 }

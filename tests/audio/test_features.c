@@ -5,16 +5,22 @@
  */
 #include "feature_signals.h"
 
-/* Float spectra against librosa's, which are float too: a band within 80 dB of the loudest has a relative error of about
- * 1e-4 where it lies near the floor, 4e-4 dB; sums over bands gain nothing. */
+/* Float spectra against librosa's, which are float too: a band within 80 dB of the loudest has a relative error of
+ * about 1e-4 where it lies near the floor, 4e-4 dB; sums over bands gain nothing. */
 enum { MELS = LIBROSA_MELS };
 static const double db_tolerance = 5e-3;
 
 typedef struct Case { const char *name; double rate; int64_t n; double bpm, gain; uint64_t seed; } Case;
 static const Case cases[] = {
-    {"song", 22050, 6 * 22050, 104, 1, 9001}, {"waltz", 15360, 4 * 15360, 141, 1, 9005}, {"low", 8000, 5 * 8000, 104, 1, 9001},
-    {"high", 96000, 2 * 96000, 104, 1, 9001}, {"clipped", 22050, 3 * 22050, 104, 6, 9001}, {"silent", 22050, 22050, 104, 0, 9001},
-    {"short1", 22050, 1, 104, 1, 9001}, {"short100", 22050, 100, 104, 1, 9001}, {"short2500", 22050, 2500, 104, 1, 9001},
+    {"song", 22050, 6 * 22050, 104, 1, 9001},
+    {"waltz", 15360, 4 * 15360, 141, 1, 9005},
+    {"low", 8000, 5 * 8000, 104, 1, 9001},
+    {"high", 96000, 2 * 96000, 104, 1, 9001},
+    {"clipped", 22050, 3 * 22050, 104, 6, 9001},
+    {"silent", 22050, 22050, 104, 0, 9001},
+    {"short1", 22050, 1, 104, 1, 9001},
+    {"short100", 22050, 100, 104, 1, 9001},
+    {"short2500", 22050, 2500, 104, 1, 9001},
 };
 
 static void check_frames(const SafeTensors *st, const Case *c, const char *part, const int64_t *got, int64_t n)
@@ -89,7 +95,8 @@ static Stats stats(const float *v, int64_t n)
 }
 
 /* DabFusion specification, section 9.5: tempo, first beats and onsets of 12 s of clicks. */
-static void check_clicks(double rate, double bpm, double tempo, const int beats[6], int n_beats, int last_beat, const int onsets[6], int n_onsets)
+static void check_clicks(double rate, double bpm, double tempo, const int beats[6], int n_beats, int last_beat,
+    const int onsets[6], int n_onsets)
 {
     Sounds s = clicks(rate, bpm);
     int64_t frames = audio_stft_frames(s.n, 512), *events = calloc((size_t)frames, sizeof *events);
@@ -112,8 +119,10 @@ static void check_clicks(double rate, double bpm, double tempo, const int beats[
 
 static void beats_of_the_specification(void **state)
 {
-    check_clicks(22050, 120, 117.45383522727273, (int[]){44, 66, 87, 109, 130, 152}, 22, 496, (int[]){22, 44, 65, 87, 108, 130}, 23);
-    check_clicks(22050, 97, 95.703125, (int[]){28, 54, 81, 108, 134, 161}, 19, 507, (int[]){27, 54, 81, 107, 134, 161}, 19);
+    check_clicks(22050, 120, 117.45383522727273, (int[]){44, 66, 87, 109, 130, 152}, 22, 496,
+        (int[]){22, 44, 65, 87, 108, 130}, 23);
+    check_clicks(
+        22050, 97, 95.703125, (int[]){28, 54, 81, 108, 134, 161}, 19, 507, (int[]){27, 54, 81, 107, 134, 161}, 19);
     check_clicks(15360, 120, 120, (int[]){16, 31, 46, 61, 76, 91}, 23, 346, (int[]){16, 31, 46, 61, 76, 91}, 23);
 }
 
@@ -199,7 +208,10 @@ static void refuses_and_survives(void **state)
         mem_free(rows);
     }
     float table[] = {0, 10, 1, 20, 4, 30}, out[2];
-    static const struct { double at; float a, b; } reads[] = {{-3, 0, 10}, {0, 0, 10}, {0.25, 0.25f, 12.5f}, {1.5, 2.5f, 25}, {2, 4, 30}, {9, 4, 30}};
+    static const struct {
+        double at;
+        float a, b;
+    } reads[] = {{-3, 0, 10}, {0, 0, 10}, {0.25, 0.25f, 12.5f}, {1.5, 2.5f, 25}, {2, 4, 30}, {9, 4, 30}};
     for (size_t i = 0; i < ARRAY_LEN(reads); i++) {
         audio_rows_at(table, 3, 2, reads[i].at, out);
         assert_float_equal(out[0], reads[i].a, 1e-6);
@@ -212,8 +224,11 @@ static void refuses_and_survives(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(are_librosas), cmocka_unit_test(beats_of_the_specification), cmocka_unit_test(numbers_of_musedance),
-        cmocka_unit_test(thirty_five_numbers), cmocka_unit_test(refuses_and_survives),
+        cmocka_unit_test(are_librosas),
+        cmocka_unit_test(beats_of_the_specification),
+        cmocka_unit_test(numbers_of_musedance),
+        cmocka_unit_test(thirty_five_numbers),
+        cmocka_unit_test(refuses_and_survives),
     };
     return cmocka_run_group_tests_name("audio/features", tests, NULL, NULL);
 }

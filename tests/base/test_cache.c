@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The cache: what was put comes back or is absent, never something else: after damage, by other processes, on a full disk,
- * beyond the limit. All in a folder of its own.
+ * The cache: what was put comes back or is absent, never something else: after damage, by other processes, on a full
+ * disk, beyond the limit. All in a folder of its own.
  */
 #include "base/base.h"
 
@@ -287,9 +287,13 @@ static void shared_by_processes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(gives_back, fresh), cmocka_unit_test_setup(keys_tell_apart, fresh), cmocka_unit_test(can_be_off),
-        cmocka_unit_test_setup(damage_is_absence, fresh), cmocka_unit_test_setup(the_longest_unused_go, fresh),
-        cmocka_unit_test(unwritable_is_no_error), cmocka_unit_test_setup(shared_by_processes, fresh),
+        cmocka_unit_test_setup(gives_back, fresh),
+        cmocka_unit_test_setup(keys_tell_apart, fresh),
+        cmocka_unit_test(can_be_off),
+        cmocka_unit_test_setup(damage_is_absence, fresh),
+        cmocka_unit_test_setup(the_longest_unused_go, fresh),
+        cmocka_unit_test(unwritable_is_no_error),
+        cmocka_unit_test_setup(shared_by_processes, fresh),
     };
     return cmocka_run_group_tests_name("base/cache", tests, setup, teardown);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The `.beats` reader (audio/beats_file.c). What it takes must be whole: rising times, places in the bar, and the same grid
- * again after writing it.
+ * The `.beats` reader (audio/beats_file.c). What it takes must be whole: rising times, places in the bar, and the same
+ * grid again after writing it.
  */
 #include "fuzz.h"
 
@@ -29,25 +29,39 @@ static void check(const BeatGrid *g, double length)
     must(audio_grid_beat_phase(g, 7) >= 0 && audio_grid_beat_phase(g, 7) < 1);
 }
 
+/* Written and read again it is the same, unless beats lie closer than what is written. */
+static void check_written(const BeatGrid *g)
+{
+    BeatGrid again;
+    Text t = {0};
+    bool apart = g->n > 0;
+    for (int i = 1; i < g->n; i++)
+        apart = apart && g->seconds[i] - g->seconds[i - 1] > 1e-4;
+    audio_grid_init(&again);
+    audio_beats_format(g, &t);
+    if (apart) {
+        must(audio_beats_parse(&again, t.s, t.len, 0, NULL) && again.n == g->n);
+        for (int i = 0; i < g->n; i++)
+            must(fabs(again.seconds[i] - g->seconds[i]) < 1e-4 && again.beat_in_bar[i] == g->beat_in_bar[i]);
+    }
+    text_finish(&t);
+    audio_grid_finish(&again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     double length = size ? data[0] : 0; /* 0: not known */
     for (int known = 0; known < 2; known++) {
-        BeatGrid g, again;
+        BeatGrid g;
         Err e = {0};
         audio_grid_init(&g);
-        audio_grid_init(&again);
         if (audio_beats_parse(&g, (const char *)data, size, known ? length : 0, &e)) {
-            Text t = {0};
             check(&g, known ? length : 0);
-            audio_beats_format(&g, &t);
-            must(audio_beats_parse(&again, t.s, t.len, 0, NULL) || g.n == 0 || g.seconds[g.n - 1] - g.seconds[0] < 0.01 * g.n);
-            text_finish(&t);
+            check_written(&g);
         } else {
             must(e.text[0] && g.n == 0);
         }
         audio_grid_finish(&g);
-        audio_grid_finish(&again);
     }
     return 0;
 }

@@ -24,7 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             p.rgba[i] = (uint8_t)(i % 4 == 3 ? 255 : i * 7);
         if (articulated_figure_read_joints(&f, path, &p, &e)) {
             for (int j = 0; j < FIGURE_JOINTS; j++)
-                if (!isfinite(f.joint[j][0]) || !isfinite(f.joint[j][1]) || !isfinite(f.depth[j]) || f.width != 24 || f.height != 36)
+                if (!isfinite(f.joint[j][0]) || !isfinite(f.joint[j][1]) || !isfinite(f.depth[j]) || f.width != 24 ||
+                    f.height != 36)
                     abort();
             articulated_figure_finish(&f);
         } else if (!e.text[0]) {

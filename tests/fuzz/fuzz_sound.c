@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The audio front door (media/sound_load.c): any bytes as a file. What it takes must be sound that can be heard: finite
- * samples, a rate in range, no more frames than asked for; and it must live through mixing, features and beats.
+ * samples, a rate in range, no more frames than asked for; some of it must also live through mixing and beat tracking.
  */
 #include "fuzz.h"
 
@@ -19,7 +19,8 @@ static void must(bool good)
         abort();
 }
 
-static void hear(const Sound *s)
+/* heard: also by the beat tracker, which costs far more than the reading */
+static void check(const Sound *s, bool heard)
 {
     float *mono;
     BeatGrid g;
@@ -27,7 +28,7 @@ static void hear(const Sound *s)
     must(s->frames >= 0 && s->frames <= (int64_t)SECONDS * s->rate + 1);
     for (int64_t i = 0; i < s->frames * s->channels; i++)
         must(isfinite(s->samples[i]));
-    if (!sound_to_mono(s, &mono, NULL))
+    if (!heard || !sound_to_mono(s, &mono, NULL))
         return;
     audio_grid_init(&g);
     if (s->rate <= 48000)
@@ -48,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     threads_set(1);
     sound_probe(path, &info, NULL);
     if (sound_load(path, 0, SECONDS, &s, &e))
-        hear(&s);
+        check(&s, size % 32 == 0);
     else
         must(e.text[0] != 0);
     sound_finish(&s);
